@@ -1,0 +1,19 @@
+"""`scsync settings`: every setting, its value, where it comes from and what it means."""
+
+import typer
+
+from cli.context import Json, context, print_json
+from config.settings import origins
+
+
+def register(app: typer.Typer) -> None:
+    @app.command(epilog="Example: scsync settings --json | jq .")
+    def settings(typer_context: typer.Context, *, json: Json = False) -> None:
+        """Print every setting with value, origin and meaning; secrets are masked."""
+        ctx = context(typer_context)
+        found = origins(ctx.settings)
+        if json:
+            print_json({entry.name: vars(entry) for entry in found})
+            return
+        rows = [[entry.name, entry.value, entry.origin, entry.meaning] for entry in found]
+        ctx.table(None, ["SETTING", "VALUE", "FROM", "MEANING"], rows)

@@ -1,0 +1,272 @@
+"""Settings: `scsync.toml` below `.env` below the environment becomes one frozen value."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "SCSYNC_"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOGIN_HOSTS = {
+    "production": "https://login.salesforce.com",
+    "sandbox": "https://test.salesforce.com",
+}
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message names it and the remedy."""
+
+
+class Environment(StrEnum):
+    """Which of Salesforce's login hosts."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+
+
+class ObjectSettings(BaseModel):
+    """`[objects.Case]` in the TOML: what differs for one sObject."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    interval: float | None = Field(default=None, gt=0)
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Every setting of scsync, once; the field descriptions are the documentation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    database_url: str = Field("sqlite:///./scsync.db", description="where rows and commands live")
+    broker_url: str = Field("memory://", description="the queue: memory:// or redis://…")
+    environment: Environment = Field(
+        Environment.PRODUCTION, description="production or sandbox: chooses the login host"
+    )
+    login_url: str | None = Field(
+        None, description="a My Domain or other login host; from the environment when unset"
+    )
+    client_id: str | None = Field(None, description="consumer key of the external client app")
+    client_secret: SecretStr | None = Field(None, description="consumer secret")
+    scopes: str = Field("api refresh_token offline_access", description="OAuth scopes asked for")
+    refresh_token: SecretStr | None = Field(
+        None, description="links the default account without a browser, once"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="encrypts tokens at rest; else the key file scsync.key, made at start"
+    )
+    api_version: str = Field("67.0", pattern=r"^\d{2,3}\.0$", description="Salesforce API version")
+    objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")
+    actions: Names = Field(("*",), description="enabled actions, names or globs (update_*)")
+    interval: float = Field(60, gt=0, description="seconds between pull cycles")
+    settle: float = Field(
+        300, ge=0, description="seconds re-read behind now, for rows committed late"
+    )
+    external_id_field: str = Field(
+        "Sync_Key__c", description="unique external id that makes a repeated create harmless"
+    )
+    log_format: str | None = Field(
+        None, pattern="^(console|json)$", description="console or json; by the terminal when unset"
+    )
+    log_level: str = Field("info", description="debug, info, warning or error")
+    threads: int = Field(8, ge=1, le=64, description="worker threads in each process")
+    object_settings: dict[str, ObjectSettings] = Field(
+        default_factory=dict, exclude=True, description="[objects.NAME] tables of the TOML"
+    )
+
+    toml_file: ClassVar[Path | None] = None
+
+    @field_validator("objects", "actions", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.lower() not in {"debug", "info", "warning", "error"}:
+            raise ValueError("use debug, info, warning or error")
+        return value.lower()
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_broker(cls, value: str) -> str:
+        if urlsplit(value).scheme not in {"memory", "redis", "rediss", "unix"}:
+            raise ValueError("use memory:// or redis://host:6379/0")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError(
+                "use sqlite:///./scsync.db or postgresql+psycopg://user:password@host/name"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _safe_login(self) -> "Settings":
+        parts = urlsplit(self.login_host)
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError(
+                f"login_url {self.login_host!r} must be https:// (plain http only on loopback)"
+            )
+        return self
+
+    @property
+    def login_host(self) -> str:
+        """The host that grants tokens, without a trailing slash."""
+        return (self.login_url or LOGIN_HOSTS[self.environment]).rstrip("/")
+
+    def allows(self, action: str) -> bool:
+        """Tell whether this action, such as `update_case`, is enabled."""
+        return any(fnmatch(action, pattern) for pattern in self.actions)
+
+    def interval_of(self, sobject: str) -> float:
+        """Seconds between pulls of this sObject."""
+        own = self.object_settings.get(sobject)
+        return own.interval if own and own.interval else self.interval
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - theirs to pass
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = (_Toml(settings_cls, cls.toml_file),) if cls.toml_file else ()
+        return (init_settings, env_settings, dotenv_settings, *toml)
+
+
+class _Toml(TomlConfigSettingsSource):
+    """The TOML, with its `[objects.NAME]` tables told apart from the list of names."""
+
+    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+        super().__init__(settings_cls, path)
+        known = set(settings_cls.model_fields) - {"object_settings"}
+        if isinstance(self.init_kwargs.get("objects"), dict):
+            self.init_kwargs["object_settings"] = self.init_kwargs.pop("objects")
+        unknown = sorted(set(self.init_kwargs) - known - {"object_settings"})
+        if unknown:
+            raise ConfigError(
+                f"{path}: unknown setting {unknown[0]!r}; `scsync settings` lists all"
+            )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One setting as `scsync settings` shows it."""
+
+    name: str
+    value: str
+    origin: str
+    meaning: str
+
+
+def load(config: Path | None = None) -> Settings:
+    """Read all sources once; raises `ConfigError` naming the setting and the remedy."""
+    path = config or _default_toml()
+
+    class Loaded(Settings):
+        toml_file = path
+
+    try:
+        return Loaded()
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _default_toml() -> Path | None:
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(f"{PREFIX}CONFIG names {named}, which is not a file")
+        return Path(named)
+    return Path("scsync.toml") if Path("scsync.toml").is_file() else None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        name = "_".join(str(part) for part in problem["loc"]).upper()
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{PREFIX}{name}: {message}" if name else message)
+    return "; ".join(lines)
+
+
+def origins(settings: Settings) -> list[Origin]:
+    """List every setting with its value (secrets masked), where it came from and its meaning."""
+    cls = type(settings)
+    sources = [
+        ("environment", EnvSettingsSource(cls)()),
+        (".env", DotEnvSettingsSource(cls)()),
+    ]
+    if cls.toml_file:
+        sources.append((str(cls.toml_file), _Toml(cls, cls.toml_file)()))
+    return [
+        Origin(
+            name=f"{PREFIX}{name.upper()}",
+            value=_shown(name, getattr(settings, name)),
+            origin=next((label for label, found in sources if name in found), "default"),
+            meaning=info.description or "",
+        )
+        for name, info in cls.model_fields.items()
+        if name != "object_settings"
+    ]
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, SecretStr):
+        return "********"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if name.endswith("_url"):
+        return masked_url(str(value))
+    return str(value)
+
+
+def masked_url(url: str) -> str:
+    """Hide the password inside a URL."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":********@") if parts.password else url

@@ -1,0 +1,353 @@
+"""The write side: one row at a time, by the rules of its object, stamped, journalled, undoable."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from emulator import entry
+from emulator.behaviour import AFTER, BEFORE
+from emulator.changes import Change, Late
+from emulator.errors import ApiError, bad, entity_is_deleted, locked, not_found
+from emulator.ids import SHORT, canonical
+from emulator.journal import Journal
+from emulator.stamps import instant, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from emulator.schema.field import Field
+    from emulator.schema.registry import Registry
+    from emulator.schema.sobject import SObject
+    from emulator.tables import Row, Tables
+
+
+class Engine:
+    """Creates, changes and removes rows; whatever follows from a write happens with it."""
+
+    def __init__(self, registry: Registry, tables: Tables, clock: Callable[[], datetime]) -> None:
+        self.registry = registry
+        self.tables = tables
+        self.journal = Journal()
+        self.late: list[Late] = []
+        self.hours_id: str | None = None
+        self.default_user_id = ""
+        self._clock = clock
+        self._last = wire(clock())
+        self._held_for: timedelta | None = None
+
+    def stamp(self) -> str:
+        """Return the stamp of a write made now; it never goes back, whatever the clock does."""
+        self._last = max(self._last, wire(self._clock()))
+        return self._last
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        journalled, waiting = self.journal.last, len(self.late)
+        try:
+            with self.tables.savepoint():
+                yield
+        except BaseException:
+            self.journal.rewind(journalled)
+            del self.late[waiting:]
+            raise
+
+    @contextmanager
+    def holding(self, seconds: float) -> Iterator[None]:
+        """Commit what is written inside only so many seconds later, under today's stamp."""
+        before, self._held_for = self._held_for, timedelta(seconds=seconds)
+        try:
+            yield
+        finally:
+            self._held_for = before
+
+    def release(self, now: datetime | None) -> None:
+        """Let late commits arrive: those due, or all when no time is given."""
+        if not self.late or self.tables.depth:
+            return
+        due = [late for late in self.late if now is None or late.due <= now]
+        self.late = [late for late in self.late if late not in due]
+        for late in due:
+            with self.savepoint():
+                self.apply(late.change)
+
+    def create(self, name: str, fields: Mapping[str, Any], *, user_id: str, api: bool) -> str:
+        view, sobject = self.registry.find(name), self.registry.whole(name)
+        _check_allowed(view, "create")
+        with self.savepoint():
+            given = entry.accept(view, fields, creating=True, resolve=self._resolve)
+            entry.check_required(view, given, creating=True)
+            entry.check_references(view, given, self.registry, self.tables)
+            row = entry.with_defaults(sobject, given, user_id=user_id, hours_id=self.hours_id)
+            change = self.born(sobject, row, user_id=user_id, given=given, api=api)
+            self._check_unique(change)
+            self._commit(change)
+        return change.id
+
+    def born(
+        self,
+        sobject: SObject,
+        row: Row,
+        *,
+        user_id: str,
+        stamp: str | None = None,
+        given: Row | None = None,
+        api: bool = False,
+    ) -> Change:
+        """Give a new row its Id, numbers and stamps."""
+        stamp = stamp or self.stamp()
+        id_ = self.tables.new_id(sobject)
+        if before := BEFORE.get(sobject.name):
+            before(self, None, row, stamp)
+        for field in sobject.stored:
+            if field.number_format and row.get(field.name) is None:
+                number = self.tables.take(f"{sobject.name}.{field.name}")
+                row[field.name] = field.number_format.format(number)
+        audit = {
+            "Id": id_,
+            "CreatedDate": stamp,
+            "CreatedById": user_id,
+            "LastModifiedDate": stamp,
+            "LastModifiedById": user_id,
+            "SystemModstamp": stamp,
+        }
+        values = row | {name: value for name, value in audit.items() if name in sobject.fields}
+        return Change("create", sobject, id_, stamp, user_id, values, given or {}, api=api)
+
+    def update(
+        self,
+        name: str,
+        id_: str,
+        fields: Mapping[str, Any],
+        *,
+        user_id: str,
+        api: bool,
+        unmodified_since: datetime | None = None,
+    ) -> None:
+        view, sobject = self.registry.find(name), self.registry.whole(name)
+        _check_allowed(view, "update")
+        with self.savepoint():
+            before = self.live(sobject, id_)
+            _check_unmodified(before, unmodified_since)
+            given = entry.accept(view, fields, creating=False, resolve=self._resolve)
+            entry.check_required(view, given, creating=False)
+            entry.check_references(view, given, self.registry, self.tables)
+            self._commit(self.changed(sobject, before, given, user_id=user_id, api=api))
+
+    def changed(
+        self,
+        sobject: SObject,
+        before: Row,
+        given: Row,
+        *,
+        user_id: str,
+        stamp: str | None = None,
+        api: bool = False,
+    ) -> Change:
+        stamp = stamp or self.stamp()
+        values = dict(given)
+        if hook := BEFORE.get(sobject.name):
+            hook(self, before, values, stamp)
+        values |= self._touch(sobject, stamp, user_id)
+        change = Change("update", sobject, before["Id"], stamp, user_id, values, given, before, api)
+        self._check_unique(change)
+        return change
+
+    def delete(self, name: str, id_: str, *, user_id: str, api: bool) -> None:
+        sobject = self.registry.whole(name)
+        _check_allowed(sobject, "delete")
+        with self.savepoint():
+            before = self.live(sobject, id_)
+            self._check_unattached(sobject, before["Id"])
+            self._commit(self.removed(sobject, before, self.stamp(), user_id, api=api))
+
+    def removed(
+        self, sobject: SObject, before: Row, stamp: str, user_id: str, *, api: bool = False
+    ) -> Change:
+        values = {"IsDeleted": 1, **self._touch(sobject, stamp, user_id)}
+        return Change("delete", sobject, before["Id"], stamp, user_id, values, {}, before, api)
+
+    def live(self, sobject: SObject, id_: str) -> Row:
+        """Return the row of an Id, refusing what is unknown, deleted or locked."""
+        found = canonical(id_)
+        if found is None or not found.startswith(sobject.prefix):
+            raise bad(
+                "MALFORMED_ID", f"{sobject.title} ID: id value of incorrect type: {id_}", "Id"
+            )
+        row = self.tables.row(sobject, found)
+        if row is None:
+            raise not_found("Provided external ID field does not exist or is not accessible: Id")
+        if row.get("IsDeleted"):
+            raise entity_is_deleted()
+        if any(late.change.id == found for late in self.late):
+            raise locked(found)
+        return row
+
+    def _commit(self, change: Change) -> None:
+        if self._held_for is None:
+            self.apply(change)
+        else:
+            self.late.append(Late(self._clock() + self._held_for, change))
+
+    def apply(self, change: Change) -> None:
+        """Write a change to its table, with all that follows from it."""
+        if change.op == "create":
+            self.tables.insert(change.sobject, change.values)
+        else:
+            self.tables.update(change.sobject, change.id, change.values)
+        self._note(change)
+        if change.op == "delete":
+            self._log_delete(change)
+            self._cascade(change)
+        if after := AFTER.get(change.sobject.name):
+            after(self, change)
+
+    def _note(self, change: Change) -> None:
+        self.journal.note(
+            at=wire(self._clock()),
+            op=change.op,
+            sobject=change.sobject.name,
+            id=change.id,
+            fields=dict(change.given),
+            user_id=change.user_id,
+            api=change.api,
+        )
+
+    def _log_delete(self, change: Change) -> None:
+        self.tables.connection.execute(
+            "INSERT OR REPLACE INTO emulator_deletes VALUES (?, ?, ?, 0)",
+            (change.id, change.sobject.name, change.stamp),
+        )
+
+    def _cascade(self, change: Change) -> None:
+        for child, field in self.registry.children(change.sobject.name):
+            if field.cascade and child.has_bin:
+                where = f'"{field.name}" = ? AND "IsDeleted" = 0'
+                for row in self.tables.rows(child, where, (change.id,)):
+                    self.apply(self.removed(child, row, change.stamp, change.user_id))
+
+    def add(self, name: str, values: Row, cause: Change) -> str:
+        """Create a row that follows from a change, under the same stamp and user."""
+        sobject = self.thing(name)
+        row = entry.with_defaults(sobject, values, user_id=cause.user_id, hours_id=self.hours_id)
+        change = self.born(sobject, row, user_id=cause.user_id, stamp=cause.stamp)
+        self.apply(change)
+        return change.id
+
+    def amend(self, name: str, id_: str, values: Row, cause: Change) -> None:
+        """Change a row because another changed, under the same stamp and user."""
+        sobject = self.thing(name)
+        before = self.tables.row(sobject, id_)
+        if before and not before.get("IsDeleted"):
+            change = self.changed(sobject, before, values, user_id=cause.user_id, stamp=cause.stamp)
+            self.apply(change)
+
+    def thing(self, name: str) -> SObject:
+        return next(sobject for sobject in self.registry.every() if sobject.name == name)
+
+    def _touch(self, sobject: SObject, stamp: str, user_id: str) -> Row:
+        touched = {
+            "LastModifiedDate": stamp,
+            "LastModifiedById": user_id,
+            "SystemModstamp": stamp,
+        }
+        return {name: value for name, value in touched.items() if name in sobject.fields}
+
+    def holders(self, sobject: SObject, field: Field, value: Any) -> list[Row]:
+        """Return the live rows, and those about to commit, that have a value in a field."""
+        alive = ' AND "IsDeleted" = 0' if sobject.has_bin else ""
+        rows = self.tables.rows(sobject, f'"{field.name}" = ?{alive}', (value,))
+        waiting = (late.change for late in self.late if late.change.sobject.name == sobject.name)
+        return rows + [
+            change.after
+            for change in waiting
+            if str(change.values.get(field.name, "")).lower() == str(value).lower()
+        ]
+
+    def _check_unique(self, change: Change) -> None:
+        for field in change.sobject.unique:
+            value = change.values.get(field.name)
+            if value is None:
+                continue
+            own = change.after.get("KnowledgeArticleId", "")
+            for row in self.holders(change.sobject, field, value):
+                # Versions of one article share what is unique among articles.
+                if row["Id"] != change.id and (not own or row["KnowledgeArticleId"] != own):
+                    raise _duplicate(field, row["Id"])
+
+    def _check_unattached(self, sobject: SObject, id_: str) -> None:
+        for child, field in self.registry.children(sobject.name):
+            if field.restrict and self.tables.rows(child, _attached(child, field), (id_,)):
+                raise bad(
+                    "DELETE_FAILED",
+                    f"Your attempt to delete {id_[:SHORT]} could not be completed because it is "
+                    f"associated with the following {child.titles.lower()}.",
+                )
+
+    def _resolve(self, field: Field, by: Mapping[str, Any]) -> str:
+        """Find a parent by its external id: `"Account": {"Sync_Key__c": "A-1"}`."""
+        keys = {name: value for name, value in by.items() if name.lower() != "attributes"}
+        if len(keys) != 1:
+            raise bad("INVALID_FIELD", f"{field.relationship}: name one external id field")
+        (name, value), target = next(iter(keys.items())), self.registry.find(field.to[0])
+        ids = self.find_by(target.name, name, value)
+        if len(ids) != 1:
+            raise bad(
+                "INVALID_FIELD",
+                f"Foreign key external ID: {value} not found for field {name} in entity "
+                f"{target.name}",
+            )
+        return ids[0]
+
+    def find_by(self, name: str, field_name: str, value: Any) -> list[str]:
+        view = self.registry.find(name)
+        field = view.lowered.get(field_name.lower())
+        if field is None or not (field.external_id or field.id_lookup):
+            raise not_found(
+                f"Provided external ID field does not exist or is not accessible: {field_name}"
+            )
+        if field.name == "Id":
+            value = canonical(str(value))
+        rows = self.holders(self.registry.whole(name), field, value)
+        return [row["Id"] for row in _working_versions(rows)]
+
+
+def _attached(child: SObject, field: Field) -> str:
+    return f'"{field.name}" = ?' + (' AND "IsDeleted" = 0 LIMIT 1' if child.has_bin else " LIMIT 1")
+
+
+def _working_versions(rows: list[Row]) -> list[Row]:
+    """Of the versions of one article, keep the draft, else the latest."""
+    best: dict[str, Row] = {}
+    for row in sorted(rows, key=_is_draft):
+        best[row.get("KnowledgeArticleId") or row["Id"]] = row
+    return list(best.values())
+
+
+def _is_draft(row: Row) -> tuple[bool, str]:
+    return (row.get("PublishStatus") == "Draft", row["Id"])
+
+
+def _duplicate(field: Field, id_: str) -> ApiError:
+    return bad(
+        "DUPLICATE_VALUE",
+        f"duplicate value found: {field.name} duplicates value on record with id: {id_[:SHORT]}",
+        *([field.name] if field.custom else []),
+    )
+
+
+def _check_allowed(sobject: SObject, verb: str) -> None:
+    if not sobject.can(verb):
+        raise ApiError(
+            400,
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" if verb != "delete" else "CANNOT_DELETE_ENTITY",
+            f"entity type {sobject.name} does not support {verb}",
+        )
+
+
+def _check_unmodified(row: Row, since: datetime | None) -> None:
+    if since and instant(row["LastModifiedDate"]) > since.replace(microsecond=0):
+        raise ApiError(
+            412, "PRECONDITION_FAILED", "The record was modified after the date of the condition"
+        )

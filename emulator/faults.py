@@ -1,0 +1,150 @@
+"""A script of mishaps: rules that match requests, and what befalls those they strike."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from emulator.exchange import Request
+
+OUTAGES = frozenset({"status", "code", "message", "html", "headers", "applied"})
+DEEDS = OUTAGES | {"drop", "cut", "delay", "expire", "revoke", "limit", "lock"}
+MATCHERS = frozenset({"method", "path", "body"})
+WHEN = frozenset({"nth", "every", "times", "probability", "seed"})
+
+
+class BadRuleError(ValueError):
+    """A rule that says something the script does not know."""
+
+
+@dataclass(slots=True)
+class Rule:
+    """Which requests, which of them in turn, and what to do; it strikes once unless told otherwise.
+
+    `nth` is the first match to strike, `every` the distance to the next, `times` how many in all,
+    `probability` replaces both with a seeded throw of dice.
+    """
+
+    do: dict[str, Any]
+    method: str | None = None
+    path: re.Pattern[str] | None = None
+    body: re.Pattern[str] | None = None
+    nth: int = 1
+    every: int = 1
+    times: int | None = 1
+    probability: float | None = None
+    seed: int = 1
+    id: int = 0
+    matched: int = 0
+    struck: int = 0
+    dice: random.Random = field(default_factory=random.Random)
+
+    def strikes(self, request: Request) -> bool:
+        """Count the request if it matches; tell whether this is one to be struck."""
+        if not self._matches(request):
+            return False
+        self.matched += 1
+        if self.times is not None and self.struck >= self.times:
+            return False
+        due = self._is_due()
+        self.struck += due
+        return due
+
+    def _matches(self, request: Request) -> bool:
+        return (
+            (self.method is None or request.method == self.method)
+            and (self.path is None or self.path.search(request.summary()) is not None)
+            and (
+                self.body is None
+                or self.body.search(request.body.decode("utf-8", "replace")) is not None
+            )
+        )
+
+    def _is_due(self) -> bool:
+        if self.probability is not None:
+            return self.dice.random() < self.probability
+        return self.matched >= self.nth and (self.matched - self.nth) % self.every == 0
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "match": {
+                "method": self.method,
+                "path": self.path.pattern if self.path else None,
+                "body": self.body.pattern if self.body else None,
+            },
+            "do": self.do,
+            "matched": self.matched,
+            "hits": self.struck,
+        }
+
+
+def parse_rule(document: dict[str, Any]) -> Rule:
+    """Read a rule as it is posted; an unknown key is an error, not a rule that never fires."""
+    match, do = document.get("match", {}), document.get("do", {})
+    _refuse_unknown(document, WHEN | {"match", "do"})
+    _refuse_unknown(match, MATCHERS)
+    _refuse_unknown(do, DEEDS)
+    if not do:
+        raise BadRuleError("a rule needs a 'do'")
+    seed = int(document.get("seed", 1))
+    return Rule(
+        do=do,
+        method=match["method"].upper() if match.get("method") else None,
+        path=_pattern(match.get("path")),
+        body=_pattern(match.get("body")),
+        nth=int(document.get("nth", document.get("every", 1))),
+        every=int(document.get("every", 1)),
+        times=_times(document),
+        probability=document.get("probability"),
+        seed=seed,
+        dice=random.Random(seed),
+    )
+
+
+def _times(document: dict[str, Any]) -> int | None:
+    if document.get("times") is not None:
+        return int(document["times"])
+    return None if {"every", "probability"} & document.keys() else 1
+
+
+def _refuse_unknown(document: dict[str, Any], known: Iterable[str]) -> None:
+    if unknown := document.keys() - set(known):
+        raise BadRuleError(f"unknown: {', '.join(sorted(unknown))}")
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        raise BadRuleError(f"not a regular expression: {text}") from error
+
+
+class FaultScript:
+    """The rules in force; every request is shown to all of them."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._ids = itertools.count(1)
+
+    def add(self, document: dict[str, Any]) -> Rule:
+        rule = parse_rule(document)
+        rule.id = next(self._ids)
+        self.rules.append(rule)
+        return rule
+
+    def clear(self, rule_id: int | None = None) -> None:
+        self.rules = [rule for rule in self.rules if rule_id is not None and rule.id != rule_id]
+
+    def strike(self, request: Request) -> dict[str, Any]:
+        """Return all that befalls this request; where two rules differ, the earlier one stands."""
+        deeds: dict[str, Any] = {}
+        for rule in [rule for rule in self.rules if rule.strikes(request)]:
+            deeds = {**rule.do, **deeds}
+        return deeds

@@ -1,0 +1,181 @@
+"""Who may call: connected apps, the grants users gave them, and the sessions opened under those."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import ApiError
+from emulator.exchange import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from emulator.exchange import Request
+
+GRANTS_PER_USER = 5  # a sixth silently revokes the oldest
+SCOPES = ("api", "refresh_token", "offline_access", "id", "web", "full")
+
+
+@dataclass(slots=True)
+class ConnectedApp:
+    """An app as an administrator would have configured it."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    name: str = "scsync"
+    redirect_uris: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = SCOPES
+    require_secret: bool = True
+    require_pkce: bool = True
+    rotation: bool = False
+    refresh_window: float = 0.0
+    session_seconds: float = 7200.0
+    run_as: str = ""
+    certificate: str = ""
+    preauthorized: bool = True
+    blocked: bool = False
+
+
+@dataclass(slots=True)
+class Grant:
+    """A user's consent to an app; its refresh token is the current one, the spent ones are kept."""
+
+    client_id: str
+    user_id: str
+    scopes: tuple[str, ...]
+    refresh_token: str = field(repr=False)
+    spent: set[str] = field(default_factory=set, repr=False)
+    refreshed: tuple[str, datetime] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What an access token stands for, until it ends."""
+
+    token: str = field(repr=False)
+    caller: Caller
+    grant: Grant | None
+    issued: datetime
+    expires: datetime
+
+
+class Registry:
+    """Keeps apps, grants and sessions, and answers who a token belongs to."""
+
+    def __init__(self, org_id: str, clock: Callable[[], datetime]) -> None:
+        self.org_id = org_id
+        self.clock = clock
+        self.apps: dict[str, ConnectedApp] = {}
+        self.grants: list[Grant] = []
+        self.sessions: dict[str, Session] = {}
+        self.on_change: Callable[[], None] = _nothing
+
+    def grant(
+        self,
+        app: ConnectedApp,
+        user_id: str,
+        scopes: tuple[str, ...],
+        refresh_token: str | None = None,
+    ) -> Grant:
+        grant = Grant(app.client_id, user_id, scopes, refresh_token or new_refresh_token())
+        mine = [g for g in self.grants if (g.client_id, g.user_id) == (app.client_id, user_id)]
+        for oldest in mine[: max(0, len(mine) + 1 - GRANTS_PER_USER)]:
+            self.revoke(oldest)
+        self.grants.append(grant)
+        self.on_change()
+        return grant
+
+    def open_session(
+        self, app: ConnectedApp, user_id: str, scopes: tuple[str, ...], grant: Grant | None
+    ) -> Session:
+        now = self.clock()
+        expires = now + timedelta(seconds=app.session_seconds)
+        caller = Caller(user_id, app.client_id, frozenset(scopes))
+        session = Session(self._new_token(), caller, grant, now, expires)
+        self.sessions[session.token] = session
+        return session
+
+    def _new_token(self) -> str:
+        return f"{self.org_id[:15]}!AQ{secrets.token_urlsafe(72)}"
+
+    def session(self, token: str | None) -> Session | None:
+        session = self.sessions.get(token or "")
+        return session if session and self.clock() < session.expires else None
+
+    def find_grant(self, refresh_token: str) -> tuple[Grant, bool] | None:
+        """Return the grant a refresh token belongs to, and whether the token is the current one."""
+        for grant in self.grants:
+            if grant.refresh_token == refresh_token:
+                return grant, True
+            if digest(refresh_token) in grant.spent:
+                return grant, False
+        return None
+
+    def rotate(self, grant: Grant) -> None:
+        grant.spent.add(digest(grant.refresh_token))
+        grant.refresh_token = new_refresh_token()
+        self.on_change()
+
+    def revoke(self, grant: Grant) -> None:
+        """End a grant together with every session opened under it."""
+        self.grants = [kept for kept in self.grants if kept is not grant]
+        self._keep_sessions(lambda session: session.grant is not grant)
+        self.on_change()
+
+    def revoke_token(self, token: str) -> bool:
+        """Revoke what a token stands for: a refresh token its grant, an access token itself."""
+        if found := self.find_grant(token):
+            self.revoke(found[0])
+            return True
+        return self.sessions.pop(token, None) is not None
+
+    def expire_sessions(self) -> int:
+        ended = len(self.sessions)
+        self.sessions.clear()
+        return ended
+
+    def revoke_grants(self, client_id: str | None = None) -> int:
+        ended = [grant for grant in self.grants if client_id in {None, grant.client_id}]
+        for grant in ended:
+            self.revoke(grant)
+        return len(ended)
+
+    def _keep_sessions(self, keep: Callable[[Session], bool]) -> None:
+        self.sessions = {token: one for token, one in self.sessions.items() if keep(one)}
+
+    def authenticate(self, request: Request) -> Caller:
+        """Tell who calls, or refuse as the data APIs do."""
+        if request.token is None and "authorization" in request.headers:
+            raise ApiError(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+        session = self.session(request.token)
+        if session is None:
+            raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        if not session.caller.scopes & {"api", "full"}:
+            message = "This session is not valid for use with the REST API"
+            raise ApiError(401, "INVALID_SESSION_ID", message)
+        return session.caller
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
+
+
+def new_refresh_token() -> str:
+    return f"5Aep861{secrets.token_urlsafe(60)}"
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def as_app(document: dict[str, Any], app: ConnectedApp) -> None:
+    """Change an app's settings; an unknown name is refused, a list is taken as a tuple."""
+    unknown = document.keys() - set(ConnectedApp.__slots__)
+    if unknown:
+        raise ApiError(400, "INVALID_INPUT", f"An app has no {', '.join(sorted(unknown))}")
+    for name, value in document.items():
+        setattr(app, name, tuple(value) if isinstance(value, list) else value)

@@ -1,0 +1,104 @@
+"""An instance: one org together with its apps, allocation, fault script and request log."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from emulator.authorize import Authorizations
+from emulator.faults import FaultScript
+from emulator.grants import ConnectedApp, Registry
+from emulator.identity import Users
+from emulator.keeping import Kept
+from emulator.limits import Limits
+from emulator.org import Org
+
+if TYPE_CHECKING:
+    from emulator.clock import SkewedClock
+    from emulator.grants import Grant
+    from emulator.options import Options
+
+DAEMON_SCOPES = ("api", "refresh_token", "offline_access")
+REMEMBERED = 5_000  # requests kept in the log; the counts go on
+
+
+@dataclass(slots=True)
+class RequestLog:
+    """What was asked of the instance, lately and in all."""
+
+    recent: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    counts: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+
+    def add(self, name: str, entry: dict[str, Any]) -> None:
+        self.total += 1
+        self.counts[name] += 1
+        self.recent.append({"seq": self.total, "kind": name, **entry})
+
+    def clear(self) -> None:
+        self.recent.clear()
+        self.counts.clear()
+
+
+class Instance:
+    """Everything a request can touch; built once, used from one thread."""
+
+    def __init__(self, options: Options, clock: SkewedClock) -> None:
+        self.options = options
+        self.clock = clock
+        self.org = Org(
+            cases=options.cases,
+            seed=options.seed,
+            path=options.state,
+            clock=clock,
+            without=options.without,
+        )
+        self.limits = Limits(options.api_limit)
+        self.faults = FaultScript()
+        self.requests = RequestLog()
+        self.users = Users(self.org)
+        self.username = self.users.username(self.org.default_user_id)
+        self.registry = Registry(self.org.id, clock.steady)
+        self.kept = Kept(options.state)
+        self.app = self._register()
+        self.registry.grants = self.kept.grants()
+        self.registry.on_change = lambda: self.kept.save(self.app, self.registry.grants)
+        self.grant = self._first_grant()
+        self.authorizations = Authorizations(
+            self.registry, self.users, options.password, self.username
+        )
+
+    def _register(self) -> ConnectedApp:
+        options = self.options
+        app = ConnectedApp(
+            client_id=options.client_id or self.kept.client_id or new_client_id(),
+            client_secret=options.client_secret or self.kept.client_secret or new_secret(),
+            redirect_uris=options.redirect_uris,
+            rotation=options.rotation,
+            session_seconds=options.session_seconds,
+            run_as=self.username,
+            certificate=options.certificate,
+        )
+        self.registry.apps[app.client_id] = app
+        return app
+
+    def _first_grant(self) -> Grant:
+        """Find the grant of an earlier start, or give one for the token asked for."""
+        wanted, mine = self.options.refresh_token, self.org.default_user_id
+        if wanted is None:
+            kept = [g for g in self.registry.grants if g.client_id == self.app.client_id]
+            if kept:
+                return kept[0]
+        elif found := self.registry.find_grant(wanted):
+            return found[0]
+        return self.registry.grant(self.app, mine, DAEMON_SCOPES, wanted)
+
+
+def new_client_id() -> str:
+    return f"3MVG9{secrets.token_urlsafe(48)}"
+
+
+def new_secret() -> str:
+    return secrets.token_hex(32).upper()

@@ -1,0 +1,1 @@
+"""The seeds of a believable support desk, sown in bulk."""

@@ -1,0 +1,217 @@
+"""Queries answered: plans and pages remembered, cursors that stay good for two days."""
+
+from __future__ import annotations
+
+import secrets
+from array import array
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from emulator.errors import bad
+from emulator.ids import number_of, record_id
+from emulator.soql.compile import compile_query
+from emulator.soql.parse import parse
+from emulator.soql.render import Renderer, aggregate_records, body
+from emulator.stamps import wire
+from emulator.statement import statement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from emulator.schema.registry import Registry
+    from emulator.soql.plan import Plan
+    from emulator.soql.render import Record, Rendered
+    from emulator.tables import Tables
+
+CURSOR_LIFE = timedelta(days=2)
+SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
+_MOST_PLANS = 4096
+_MOST_BYTES = 1 << 30
+_MOST_CURSOR_ROWS = 1 << 26  # half a gigabyte of row numbers, then the oldest cursors go
+
+
+@dataclass(slots=True)
+class Cursor:
+    """The rows a query found, in order: fixed, while their values are read page by page."""
+
+    plan: Plan
+    rows: array[int]
+    born: datetime
+    page_size: int
+
+
+class _Pages:
+    """Rendered answers, the least used dropped first when they exceed the bound."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._pages: OrderedDict[Hashable, Rendered] = OrderedDict()
+
+    def get(self, key: Hashable) -> Rendered | None:
+        page = self._pages.get(key)
+        if page is not None:
+            self._pages.move_to_end(key)
+        return page
+
+    def put(self, key: Hashable, page: Rendered) -> None:
+        self._pages[key] = page
+        self._held += page.size
+        while self._held > self._most and len(self._pages) > 1:
+            self._held -= self._pages.popitem(last=False)[1].size
+
+
+class Queries:
+    """Runs SOQL against the tables as the registry shows them."""
+
+    def __init__(self, registry: Registry, tables: Tables, now: Callable[[], datetime]) -> None:
+        self._registry = registry
+        self._tables = tables
+        self._now = now
+        self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
+        self._pages = _Pages(_MOST_BYTES)
+        self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+        self._cursor_rows = 0
+        # Random, so that no locator of an earlier start can ever name another query's rows.
+        self._next_locator = secrets.randbelow(1 << 40)
+
+    def run(self, soql: str, *, version: str, include_deleted: bool, batch_size: int) -> Rendered:
+        plan = self._plan(soql, include_deleted=include_deleted)
+        size = min(max(batch_size, SMALLEST_PAGE), LARGEST_PAGE)
+        key = (soql, include_deleted, size, version, self._state(plan))
+        page = self._pages.get(key)
+        if page is None or not self._still_good(page):
+            page = self._first(plan, size, version)
+            self._pages.put(key, page)
+        return page
+
+    def more(self, locator: str, *, version: str) -> Rendered:
+        name, _, offset = locator.rpartition("-")
+        cursor = self._cursors.get(name)
+        if cursor is None or not offset.isdigit() or self._expired(cursor):
+            raise bad("INVALID_QUERY_LOCATOR", "invalid query locator")
+        if not 0 <= int(offset) < len(cursor.rows):
+            raise bad("INVALID_QUERY_LOCATOR", "invalid query locator")
+        key = (locator, version, self._state(cursor.plan))
+        page = self._pages.get(key)
+        if page is None:
+            page = self._page(name, cursor, int(offset), version)
+            self._pages.put(key, page)
+        return page
+
+    def records(self, soql: str, *, include_deleted: bool, version: str) -> list[dict[str, Any]]:
+        """Return every record of a query as plain values."""
+        plan = self._plan(soql, include_deleted=include_deleted)
+        if plan.counts_only:
+            return []
+        if plan.groups:
+            return aggregate_records(plan.groups, self._all(plan.find, plan))
+        return self._plain(plan, self._find(plan), version)
+
+    def by_id(
+        self, sobject: str, ids: Sequence[str], fields: Sequence[str], version: str
+    ) -> dict[str, dict[str, Any]]:
+        """Return the records of these Ids, deleted ones too, by Id."""
+        names = [*dict.fromkeys(fields)]
+        plan = self._plan(
+            statement("SELECT", ", ".join(names), "FROM", sobject), include_deleted=True
+        )
+        wanted = array("q", map(number_of, ids))
+        return {
+            record["attributes"]["url"].rpartition("/")[2]: record
+            for record in self._plain(plan, wanted, version)
+        }
+
+    def _plain(self, plan: Plan, rows: array[int], version: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = msgspec.to_builtins(self._read(plan, rows, version))
+        return found
+
+    def _plan(self, soql: str, *, include_deleted: bool) -> Plan:
+        today = self._now().date()
+        key = (soql, include_deleted, self._registry.version, today)
+        plan = self._plans.get(key)
+        if plan is None:
+            query = parse(soql)
+            plan = compile_query(query, self._registry, today, include_deleted=include_deleted)
+            self._plans[key] = plan
+            if len(self._plans) > _MOST_PLANS:
+                self._plans.popitem(last=False)
+        return plan
+
+    def _state(self, plan: Plan) -> Hashable:
+        """Change whenever a page of this plan could read differently."""
+        now = self._now()
+        writes = tuple(self._tables.writes[name] for name in sorted(plan.tables))
+        clock = wire(now) if plan.clocked else now.date()
+        return (writes, clock, self._registry.version)
+
+    def _first(self, plan: Plan, size: int, version: str) -> Rendered:
+        if plan.counts_only:
+            return body(self._all(plan.find, plan)[0][0], [])
+        if plan.groups:
+            return self._aggregate(plan)
+        cursor = Cursor(plan, self._find(plan), self._now(), size)
+        name = self._open(cursor) if len(cursor.rows) > size else ""
+        return self._page(name, cursor, 0, version)
+
+    def _aggregate(self, plan: Plan) -> Rendered:
+        rows = self._all(plan.find, plan)
+        if len(rows) > LARGEST_PAGE:
+            raise bad(
+                "EXCEEDED_ID_LIMIT",
+                "Aggregate query does not support queryMore(), use LIMIT to restrict the results "
+                "to a single batch",
+            )
+        return body(len(rows), aggregate_records(plan.groups, rows))
+
+    def _page(self, name: str, cursor: Cursor, offset: int, version: str) -> Rendered:
+        end = offset + cursor.page_size
+        records = self._read(cursor.plan, cursor.rows[offset:end], version)
+        more = f"/services/data/v{version}/query/{name}-{end}" if end < len(cursor.rows) else None
+        page = body(len(cursor.rows), records, more)
+        page.locator = name if more else ""
+        return page
+
+    def _read(self, plan: Plan, rows: array[int], version: str) -> list[Record]:
+        if plan.shape is None:
+            raise TypeError("an aggregate has no records to read")
+        wanted = "[" + ",".join(map(str, rows)) + "]"
+        found = self._all(plan.page, plan, page=wanted)
+        return Renderer(version, self._type_of).records(plan.shape, found)
+
+    def _find(self, plan: Plan) -> array[int]:
+        return array("q", [row[0] for row in self._all(plan.find, plan)])
+
+    def _all(self, sql: str, plan: Plan, **more: Any) -> list[tuple[Any, ...]]:
+        params = plan.params | {"now": wire(self._now())} | more
+        return self._tables.connection.execute(sql, params).fetchall()
+
+    def _type_of(self, id_: str) -> str:
+        sobject = self._registry.of_id(id_)
+        return sobject.name if sobject else "Name"
+
+    def _open(self, cursor: Cursor) -> str:
+        self._next_locator += 1
+        name = record_id("0r8", self._next_locator)
+        self._cursors[name] = cursor
+        self._cursor_rows += len(cursor.rows)
+        while self._cursor_rows > _MOST_CURSOR_ROWS and len(self._cursors) > 1:
+            self._cursor_rows -= len(self._cursors.popitem(last=False)[1].rows)
+        return name
+
+    def _still_good(self, page: Rendered) -> bool:
+        """Renew the cursor of a remembered first page; a page whose cursor is gone is no use."""
+        if not page.locator:
+            return True
+        cursor = self._cursors.get(page.locator)
+        if cursor is None or self._expired(cursor):
+            return False
+        cursor.born = self._now()
+        return True
+
+    def _expired(self, cursor: Cursor) -> bool:
+        return self._now() - cursor.born > CURSOR_LIFE

@@ -1,0 +1,142 @@
+"""The data API under `/services/data`: versions, sessions, counting, and who answers what."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
+
+from emulator import (
+    composite,
+    rest_actions,
+    rest_collections,
+    rest_knowledge,
+    rest_objects,
+    rest_org,
+    rest_query,
+    rest_rows,
+)
+from emulator.errors import ApiError
+from emulator.exchange import error_answer, json_answer
+from emulator.routes import Routes
+
+if TYPE_CHECKING:
+    from emulator.exchange import Answer, Request
+    from emulator.instance import Instance
+    from emulator.routes import Action
+
+ROOT = "services/data"
+OLDEST, NEWEST = 31, 67  # 21.0-30.0 were retired in Summer '25
+SEASONS = ("Winter", "Spring", "Summer")
+VERSION = re.compile(r"v(\d{2})\.0")
+SELF_COUNTING = frozenset({"composite.batch"})
+JSON_METHODS = frozenset({"POST", "PATCH", "PUT"})
+
+
+class Rest:
+    """Answers data API requests, and the subrequests inside composite ones."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.routes = Routes(
+            rest_org.ROUTES,
+            rest_query.ROUTES,
+            rest_objects.ROUTES,
+            rest_collections.ROUTES,
+            composite.ROUTES,
+            rest_knowledge.ROUTES,
+            rest_actions.ROUTES,
+            rest_rows.ROUTES,
+        )
+
+    def versions(self) -> Answer:
+        return json_answer([_version(number) for number in range(OLDEST, NEWEST + 1)])
+
+    def answer(self, request: Request) -> tuple[str, Answer]:
+        """Answer a request from outside: with a session, counted against the allocation."""
+        name = "refused"
+        try:
+            request = replace(request, caller=self.instance.registry.authenticate(request))
+            request, resource = _split_version(request)
+            match = self.routes.find(request.method, resource)
+            name = match.route.name
+            if name not in SELF_COUNTING:
+                self.instance.limits.charge()
+            answer = self._act(match.route.action, request, match.values)
+        except ApiError as error:
+            answer = error_answer(error)
+        if request.caller is None:
+            return name, answer
+        return name, answer.adding(self.instance.limits.header)
+
+    def subrequest(self, request: Request) -> tuple[str, Answer]:
+        """Answer a request inside a composite one: same session, not counted here."""
+        name = "refused"
+        try:
+            request, resource = _split_version(request)
+            match = self.routes.find(request.method, resource)
+            name = match.route.name
+            if name.startswith("composite"):
+                _refuse_nesting()
+            return name, self._act(match.route.action, request, match.values)
+        except ApiError as error:
+            return name, error_answer(error)
+
+    def route_name(self, request: Request, method: str, url: str) -> str:
+        """Tell what kind of call a subrequest would be, for the limits of a composite."""
+        try:
+            target = request.with_target(method.upper(), url, b"", {})
+            target, resource = _split_version(target)
+            return self.routes.find(target.method, resource).route.name
+        except ApiError:
+            return "unknown"  # its own answer will say what is wrong with it
+
+    def sobject_of(self, record_id: str) -> str:
+        """Tell an Id's sObject by its key prefix."""
+        if record_id[:3] not in self._prefixes:
+            raise ApiError(400, "MALFORMED_ID", f"malformed id {record_id}")
+        return self._prefixes[record_id[:3]]
+
+    @cached_property
+    def _prefixes(self) -> dict[str, str]:
+        entries = self.instance.org.describe_global()["sobjects"]
+        return {entry["keyPrefix"]: entry["name"] for entry in entries if entry["keyPrefix"]}
+
+    def _act(self, action: Action, request: Request, values: dict[str, str]) -> Answer:
+        _refuse_media_type(request)
+        return action(self, request, **values)
+
+
+def _split_version(request: Request) -> tuple[Request, str]:
+    """Take `v67.0/query` apart, with or without `/services/data/` before it."""
+    path = request.path.strip("/").removeprefix(ROOT).strip("/")
+    head, _, resource = path.partition("/")
+    version = VERSION.fullmatch(head)
+    if version is None or int(version[1]) > NEWEST:
+        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
+    if int(version[1]) < OLDEST:
+        message = "The requested API version is no longer available"
+        raise ApiError(410, "UNSUPPORTED_API_VERSION", message)
+    method = request.query.get("_HttpMethod", request.method).upper()
+    tunnelled = method if request.method == "POST" else request.method
+    return replace(request, version=f"{version[1]}.0", method=tunnelled), resource
+
+
+def _refuse_nesting() -> NoReturn:
+    raise ApiError(400, "INVALID_INPUT", "Composite requests cannot be nested")
+
+
+def _refuse_media_type(request: Request) -> None:
+    media = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if request.method in JSON_METHODS and request.body and media.lower() != "application/json":
+        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type '{media}' not supported.")
+
+
+def _version(number: int) -> dict[str, str]:
+    year, season = divmod(number - 65, len(SEASONS))
+    return {
+        "label": f"{SEASONS[season]} '{26 + year:02d}",
+        "url": f"/services/data/v{number}.0",
+        "version": f"{number}.0",
+    }

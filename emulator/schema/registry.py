@@ -1,0 +1,142 @@
+"""The schema as one org has it: some objects switched off, fields hidden, added and removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import invalid_type
+from emulator.schema.case import CASE, CASE_COMMENT, CASE_HISTORY, CASE_MILESTONE
+from emulator.schema.contract import CONTRACT, CONTRACT_LINE_ITEM, SERVICE_CONTRACT
+from emulator.schema.customer import (
+    ACCOUNT,
+    ASSET,
+    CONTACT,
+    PRICEBOOK2,
+    PRICEBOOK_ENTRY,
+    PRODUCT2,
+)
+from emulator.schema.entitlement import ENTITLEMENT, MILESTONE_TYPE, SLA_PROCESS
+from emulator.schema.field import Field
+from emulator.schema.knowledge import KNOWLEDGE_KA, KNOWLEDGE_KAV
+from emulator.schema.organization import BUSINESS_HOURS, GROUP, ORGANIZATION, RECORD_TYPE, USER
+from emulator.schema.work_order import WORK_ORDER, WORK_ORDER_LINE_ITEM
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
+
+    from emulator.schema.sobject import SObject
+
+CATALOG = (
+    *(ORGANIZATION, USER, GROUP, BUSINESS_HOURS, RECORD_TYPE),
+    *(ACCOUNT, CONTACT, PRODUCT2, PRICEBOOK2, PRICEBOOK_ENTRY, ASSET),
+    *(SLA_PROCESS, MILESTONE_TYPE, SERVICE_CONTRACT, CONTRACT_LINE_ITEM, CONTRACT, ENTITLEMENT),
+    *(CASE, CASE_COMMENT, CASE_HISTORY, CASE_MILESTONE),
+    *(WORK_ORDER, WORK_ORDER_LINE_ITEM, KNOWLEDGE_KA, KNOWLEDGE_KAV),
+)
+
+
+class Registry:
+    """What the integration user may see, and what is really there.
+
+    `whole` is every stored column, for the rules; `find` is the view through permissions.
+    """
+
+    def __init__(self, born: datetime, without: Collection[str] = ()) -> None:
+        self.without = frozenset(without)
+        self.version = 0
+        self.added: dict[str, dict[str, dict[str, Any]]] = {}
+        self.removed: dict[str, set[str]] = {}
+        self.hidden: dict[str, set[str]] = {}
+        self._whole = {sobject.name: sobject for sobject in CATALOG}
+        self._born = born
+        self._touched: dict[str, datetime] = {}
+        self._look()
+
+    def _look(self) -> None:
+        self.version += 1
+        self._seen = {
+            name.lower(): sobject.without(self._unseen(sobject))
+            for name, sobject in self._whole.items()
+            if name not in self.without
+        }
+        self._by_prefix = {sobject.prefix: sobject for sobject in self._whole.values()}
+
+    def _unseen(self, sobject: SObject) -> set[str]:
+        dangling = {
+            field.name
+            for field in sobject.fields.values()
+            if field.to and self.without.issuperset(field.to)
+        }
+        return dangling | self.hidden.get(sobject.name, set())
+
+    def __iter__(self) -> Iterator[SObject]:
+        return iter(self._seen.values())
+
+    def find(self, name: str) -> SObject:
+        """Return the visible object of that name, in any case, or refuse with INVALID_TYPE."""
+        sobject = self._seen.get(name.lower())
+        if sobject is None:
+            raise invalid_type(name)
+        return sobject
+
+    def has(self, name: str) -> bool:
+        return name.lower() in self._seen
+
+    def whole(self, name: str) -> SObject:
+        return self._whole[self.find(name).name]
+
+    def every(self) -> Iterator[SObject]:
+        return iter(self._whole.values())
+
+    def of_id(self, record_id: str) -> SObject | None:
+        return self._by_prefix.get(record_id[:3])
+
+    def modified(self, name: str | None = None) -> datetime:
+        if name is None:
+            return max(self._touched.values(), default=self._born)
+        return self._touched.get(self.find(name).name, self._born)
+
+    def hide(self, name: str, field: str, at: datetime) -> None:
+        sobject = self.whole(name)
+        self.hidden.setdefault(sobject.name, set()).add(sobject.fields[field].name)
+        self._touch(sobject.name, at)
+
+    def show(self, name: str, field: str, at: datetime) -> None:
+        sobject = self.whole(name)
+        self.hidden.get(sobject.name, set()).discard(field)
+        self._touch(sobject.name, at)
+
+    def add(self, name: str, spec: Mapping[str, Any], at: datetime) -> Field:
+        """Add a field; the mapping holds the arguments of Field, lists for tuples."""
+        settings: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()
+        }
+        field = Field(**settings)
+        sobject = self.whole(name)
+        if field.name.lower() in sobject.lowered:
+            raise ValueError(f"{sobject.name} has a field {field.name} already")
+        self._whole[sobject.name] = sobject.with_fields((field,))
+        self.added.setdefault(sobject.name, {})[field.name] = dict(spec)
+        self._touch(sobject.name, at)
+        return field
+
+    def remove(self, name: str, field: str, at: datetime) -> Field:
+        sobject = self.whole(name)
+        gone = sobject.fields[field]
+        self._whole[sobject.name] = sobject.without({field})
+        if self.added.get(sobject.name, {}).pop(field, None) is None:
+            self.removed.setdefault(sobject.name, set()).add(field)
+        self._touch(sobject.name, at)
+        return gone
+
+    def _touch(self, name: str, at: datetime) -> None:
+        self._touched[name] = at
+        self._look()
+
+    def children(self, parent: str) -> Iterator[tuple[SObject, Field]]:
+        """Every stored reference to an object: who would be left behind if it went."""
+        for sobject in self._whole.values():
+            for field in sobject.fields.values():
+                if parent in field.to:
+                    yield sobject, field

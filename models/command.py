@@ -1,0 +1,152 @@
+"""A command: one change that somebody wants made in Salesforce, in the form it travels in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias, cast
+from uuid import UUID, uuid4
+
+Fields: TypeAlias = dict[str, Any]
+REFERENCE = "$command"
+
+
+class Op(StrEnum):
+    """What a command does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    DELETE = "delete"
+    PUBLISH = "publish"
+
+
+class InvalidCommand(ValueError):  # noqa: N818 - read at the call site: `except InvalidCommand`
+    """The JSON form is not a command; the message names the part and the remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command, as in files, messages and Python; `from_json` reads the JSON form."""
+
+    op: Op
+    sobject: str
+    record_id: str | None = None
+    external_id_field: str | None = None
+    external_id: str | None = None
+    fields: Fields = field(default_factory=dict)
+    idempotency_key: str | None = None
+    expected_modstamp: datetime | None = None
+    depends_on: tuple[str, ...] = ()
+    priority: int = 0
+    not_before: datetime | None = None
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+    @classmethod
+    def from_json(cls, form: object) -> "Command":
+        """Read the JSON form; raises `InvalidCommand` for anything that is not one."""
+        if not isinstance(form, Mapping):
+            raise InvalidCommand(
+                'a command is a JSON object like {"op":"update","sobject":"Case",…}'
+            )
+        unknown = sorted(set(form) - _KEYS)
+        if unknown:
+            raise InvalidCommand(
+                f"unknown key {unknown[0]!r}: a command has {', '.join(sorted(_KEYS))}"
+            )
+        values = {key: _READERS.get(key, _text)(key, value) for key, value in form.items()}
+        for key in ("op", "sobject"):
+            if not values.get(key):
+                raise InvalidCommand(f"{key!r} is missing")
+        return cls(**{key: value for key, value in values.items() if value is not None})
+
+    def references(self) -> tuple[str, ...]:
+        """Ids of the commands whose records the fields refer to, each once."""
+        found = [
+            value[REFERENCE]
+            for value in self.fields.values()
+            if isinstance(value, Mapping) and set(value) == {REFERENCE}
+        ]
+        return tuple(dict.fromkeys([*self.depends_on, *found]))
+
+
+def lane(command: Command) -> str:
+    """Name the record the command works on: commands of one lane run one after another."""
+    if command.record_id:
+        return f"{command.sobject}/{command.record_id}"
+    if command.op is Op.UPSERT:
+        return f"{command.sobject}/{command.external_id_field}={command.external_id}"
+    return f"{command.sobject}/new/{command.id}"
+
+
+def _text(key: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidCommand(f"{key!r} must be text, not {type(value).__name__}")
+
+
+def _op(_key: str, value: object) -> Op:
+    try:
+        return Op(cast("str", value))
+    except ValueError:
+        raise InvalidCommand(f"unknown op {value!r}: use one of {', '.join(Op)}") from None
+
+
+def _fields(key: str, value: object) -> Fields | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise InvalidCommand(f"{key!r} must be an object of field names and values")
+    for name, content in value.items():
+        if isinstance(content, Mapping) and REFERENCE in content:
+            _uuid(f"fields.{name}.{REFERENCE}", content[REFERENCE])
+    return dict(value)
+
+
+def _instant(key: str, value: object) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        instant = value
+    else:
+        try:
+            instant = datetime.fromisoformat(cast("str", value))
+        except (TypeError, ValueError):
+            raise InvalidCommand(
+                f"{key!r} must be an instant like 2026-01-31T09:00:00Z, not {value!r}"
+            ) from None
+    if instant is not None and instant.tzinfo is None:
+        raise InvalidCommand(f"{key!r} needs a zone: write {instant.isoformat()}Z if it is UTC")
+    return instant
+
+
+def _whole(key: str, value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise InvalidCommand(f"{key!r} must be a whole number, not {value!r}")
+
+
+def _uuid(key: str, value: object) -> str | None:
+    if value is None:
+        return None
+    try:
+        return str(UUID(cast("str", value)))
+    except (TypeError, ValueError, AttributeError):
+        raise InvalidCommand(f"{key!r} must be a command id (a UUID), not {value!r}") from None
+
+
+def _uuids(key: str, value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    items = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(_uuid(key, item)) for item in items)
+
+
+_READERS: dict[str, Any] = {
+    "op": _op,
+    "fields": _fields,
+    "expected_modstamp": _instant,
+    "not_before": _instant,
+    "priority": _whole,
+    "depends_on": _uuids,
+    "id": _uuid,
+}
+_KEYS = frozenset(Command.__dataclass_fields__)

@@ -1,0 +1,46 @@
+"""A linked account: whose data we hold, and the grant, encrypted, that lets us at it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Column, Integer, String, Text, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import UtcDateTime
+
+
+class AccountState(StrEnum):
+    """`dead` needs a person; `suspended` waits for one on purpose."""
+
+    LINKED = "linked"
+    DEAD = "dead"
+    SUSPENDED = "suspended"
+
+
+class LinkedAccount(SQLModel, table=True):
+    """One grant to one org; tokens are ciphertext, `version` counts the grants stored."""
+
+    __tablename__ = "scsync_accounts"
+
+    name: str = Field(sa_column=Column(String(80), primary_key=True))
+    state: str = Field(sa_column=Column(String(16), nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    login_url: str = Field(sa_column=Column(String(255), nullable=False))
+    instance_url: str | None = Field(default=None, sa_column=Column(String(255)))
+    org_id: str | None = Field(default=None, sa_column=Column(String(18)))
+    user_id: str | None = Field(default=None, sa_column=Column(String(18)))
+    scope: str | None = Field(default=None, sa_column=Column(Text))
+    access_token: str | None = Field(default=None, sa_column=Column(Text))
+    refresh_token: str | None = Field(default=None, sa_column=Column(Text))
+    # The SCSYNC_REFRESH_TOKEN that made this link, encrypted: only another one links anew.
+    linked_from: str | None = Field(default=None, sa_column=Column(Text))
+    version: int = Field(
+        default=0, sa_column=Column(Integer, nullable=False, server_default=text("0"))
+    )
+    lease_owner: str | None = Field(default=None, sa_column=Column(String(80)))
+    lease_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    linked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    refreshed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    api_used: int | None = Field(default=None, sa_column=Column(BigInteger))
+    api_limit: int | None = Field(default=None, sa_column=Column(BigInteger))
+    api_seen_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

@@ -1,0 +1,148 @@
+"""The outbox: every command as a row, its state, and the moves allowed between states."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Text, text
+from sqlmodel import Field, SQLModel
+
+from models.columns import UtcDateTime
+from models.control import CommandId, Json
+from models.defaults import new_uuid, next_command, utc_now
+
+
+class CommandState(StrEnum):
+    """Where a command stands; `docs/outbox.md` draws the moves."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    UNCLEAR = "unclear"
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+
+
+IN_FLIGHT = (CommandState.SENDING, CommandState.UNCLEAR)
+OPEN = (CommandState.PENDING, *IN_FLIGHT)
+FAILED = (CommandState.REJECTED, CommandState.DEAD)
+
+MOVES: dict[CommandState, frozenset[CommandState]] = {
+    CommandState.PENDING: frozenset(
+        {CommandState.SENDING, CommandState.REJECTED, CommandState.DISCARDED}
+    ),
+    CommandState.SENDING: frozenset(
+        {
+            CommandState.APPLIED,
+            CommandState.REJECTED,
+            CommandState.UNCLEAR,
+            CommandState.DEAD,
+            CommandState.PENDING,
+        }
+    ),
+    CommandState.UNCLEAR: frozenset(
+        {CommandState.APPLIED, CommandState.PENDING, CommandState.DEAD}
+    ),
+    CommandState.REJECTED: frozenset({CommandState.PENDING, CommandState.DISCARDED}),
+    CommandState.DEAD: frozenset({CommandState.PENDING, CommandState.DISCARDED}),
+    CommandState.APPLIED: frozenset(),
+    CommandState.DISCARDED: frozenset(),
+}
+
+
+def _states(states: tuple[CommandState, ...]) -> str:
+    return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
+
+
+class OutboxEntry(SQLModel, table=True):
+    """A row of `scsync_commands`, the public outbox: `op, sobject, fields` are enough to insert."""
+
+    __tablename__ = "scsync_commands"
+
+    id: str = Field(sa_column=Column(CommandId, primary_key=True, server_default=new_uuid()))
+    seq: int | None = Field(sa_column=Column(BigInteger, server_default=next_command()))
+    op: str = Field(sa_column=Column(String(16), nullable=False))
+    sobject: str = Field(sa_column=Column(String(80), nullable=False))
+    record_id: str | None = Field(sa_column=Column(String(18)))
+    external_id_field: str | None = Field(sa_column=Column(String(80)))
+    external_id: str | None = Field(sa_column=Column(String(255)))
+    fields: Any = Field(sa_column=Column(Json, nullable=False, server_default=text("'{}'")))
+    idempotency_key: str | None = Field(sa_column=Column(String(255), unique=True))
+    expected_modstamp: datetime | None = Field(sa_column=Column(UtcDateTime))
+    depends_on: Any = Field(sa_column=Column(Json))
+    priority: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    not_before: datetime | None = Field(sa_column=Column(UtcDateTime))
+    state: str = Field(
+        sa_column=Column(String(16), nullable=False, server_default=text("'pending'"))
+    )
+    attempts: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    error_code: str | None = Field(sa_column=Column(String(80)))
+    error_message: str | None = Field(sa_column=Column(Text))
+    result_id: str | None = Field(sa_column=Column(String(18)))
+    submitted_at: datetime = Field(
+        sa_column=Column(UtcDateTime, nullable=False, server_default=utc_now())
+    )
+    finished_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+    # Ours: null until the row has been admitted (validated, put into its lane).
+    lane: str | None = Field(sa_column=Column(String(400)))
+    waits_for: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    failures: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    lease_owner: str | None = Field(sa_column=Column(String(80)))
+    lease_until: datetime | None = Field(sa_column=Column(UtcDateTime))
+
+    __table_args__ = (
+        Index("ix_scsync_commands_seq", "seq", unique=True),
+        Index(
+            "ix_scsync_commands_new",
+            "seq",
+            sqlite_where=text("state = 'pending' AND lane IS NULL"),
+            postgresql_where=text("state = 'pending' AND lane IS NULL"),
+        ),
+        # ix_scsync_commands_due (priority DESC, seq) stands in the first migration, by hand.
+        Index(
+            "ix_scsync_commands_lane",
+            "lane",
+            "seq",
+            sqlite_where=text(_states(OPEN)),
+            postgresql_where=text(_states(OPEN)),
+        ),
+        # The promise "one in flight per record" is kept by the database itself.
+        Index(
+            "ux_scsync_commands_in_flight",
+            "lane",
+            unique=True,
+            sqlite_where=text(_states(IN_FLIGHT)),
+            postgresql_where=text(_states(IN_FLIGHT)),
+        ),
+        Index(
+            "ix_scsync_commands_lease",
+            "lease_until",
+            sqlite_where=text(_states(IN_FLIGHT)),
+            postgresql_where=text(_states(IN_FLIGHT)),
+        ),
+    )
+
+
+class Dependency(SQLModel, table=True):
+    """One command that waits for another's record."""
+
+    __tablename__ = "scsync_dependencies"
+
+    depends_on: str = Field(sa_column=Column(CommandId, primary_key=True))
+    command_id: str = Field(sa_column=Column(CommandId, primary_key=True, index=True))
+
+
+class Attempt(SQLModel, table=True):
+    """One try at a command: when, by whom, and how it ended."""
+
+    __tablename__ = "scsync_attempts"
+
+    command_id: str = Field(sa_column=Column(CommandId, primary_key=True))
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    started_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    finished_at: datetime | None = Field(sa_column=Column(UtcDateTime))
+    outcome: str = Field(sa_column=Column(String(16), nullable=False))
+    error_code: str | None = Field(sa_column=Column(String(80)))
+    error_message: str | None = Field(sa_column=Column(Text))
+    worker: str | None = Field(sa_column=Column(String(80)))

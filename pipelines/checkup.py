@@ -1,0 +1,105 @@
+"""Checkup: what has to be right before a sync can be, each finding with its remedy."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from models.sobject import SObject
+from pipelines.describes import Describes
+from pipelines.plan import Skip, plan_for
+from salesforce.client import Client
+from salesforce.errors import SalesforceError
+
+_SKEW = 60  # s: leases and JWT assertions bear this much
+_LOW = 0.1
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what was seen, and what to do."""
+
+    topic: str
+    verdict: Verdict
+    evidence: str
+    remedy: str = ""
+
+
+def checkup(
+    models: Sequence[type[SObject]],
+    *,
+    client: Client,
+    describes: Describes,
+    clock: Callable[[], datetime],
+    api_version: str,
+    key_field: str,
+) -> Iterator[Finding]:
+    """Look at the org, step by step; stops where nothing further can be seen."""
+    try:
+        versions = [version.version for version in client.versions()]
+        yield _clock(client.server_time(), clock())
+        yield _version(api_version, versions)
+        yield _limits(client)
+    except SalesforceError as error:
+        yield Finding("login", Verdict.FAILURE, str(error), error.remedy or "Run scsync link.")
+        return
+    for model in models:
+        yield _object(model, describes, key_field)
+
+
+def _clock(theirs: datetime | None, ours: datetime) -> Finding:
+    skew = abs((ours - theirs).total_seconds()) if theirs else 0.0
+    good = skew <= _SKEW
+    return Finding(
+        "clock",
+        Verdict.OK if good else Verdict.WARNING,
+        f"{skew:.0f} s apart from Salesforce",
+        "" if good else "Keep this machine's clock by NTP.",
+    )
+
+
+def _version(wanted: str, known: list[str]) -> Finding:
+    if wanted in known:
+        return Finding("API version", Verdict.OK, wanted)
+    remedy = f"Set SCSYNC_API_VERSION to one of: {', '.join(known[-3:])}."
+    return Finding("API version", Verdict.FAILURE, f"the org does not speak {wanted}", remedy)
+
+
+def _limits(client: Client) -> Finding:
+    daily = client.limits().get("DailyApiRequests")
+    if daily is None:
+        return Finding("API budget", Verdict.WARNING, "the org does not tell it")
+    low = daily.remaining < daily.max * _LOW
+    return Finding(
+        "API budget",
+        Verdict.WARNING if low else Verdict.OK,
+        f"{daily.remaining:,} of {daily.max:,} calls left today",
+        "Raise SCSYNC_INTERVAL, or buy more calls." if low else "",
+    )
+
+
+def _object(model: type[SObject], describes: Describes, key_field: str) -> Finding:
+    try:
+        describe = describes.get(model.sobject)
+        plan = plan_for(model, describe)
+    except Skip as reason:
+        remedy = "Switch it on, grant it to the user, or leave it out of SCSYNC_OBJECTS."
+        return Finding(model.sobject, Verdict.WARNING, str(reason), remedy)
+    except SalesforceError as error:
+        return Finding(model.sobject, Verdict.FAILURE, str(error), error.remedy or "")
+    seen = f"{len(plan.fields)} fields readable"
+    key = describe.field(key_field) if describe else None
+    if not model.upsert_key or (key and key.unique and key.external_id and key.createable):
+        return Finding(model.sobject, Verdict.OK, seen)
+    return Finding(
+        model.sobject,
+        Verdict.WARNING,
+        f"{seen}; no unique external id {key_field}: a create whose reply is lost needs a person",
+        f"Add a text field {key_field} (unique, external id, length 64) in Salesforce.",
+    )

@@ -1,0 +1,56 @@
+"""Read-back: records that commands have touched come into the store at once."""
+
+from collections import defaultdict
+
+import structlog
+
+from models import by_name
+from pipelines.describes import Describes
+from pipelines.pages import by_ids
+from pipelines.plan import Skip, plan_for
+from salesforce.client import Client
+from salesforce.errors import SalesforceError
+from store import records
+from store.engine import Store
+
+MOST = 200  # ids in one query: about 5,000 of the 16,384 bytes that a URI may have
+
+log = structlog.get_logger()
+
+
+class ReadBack:
+    """Collects what was touched and reads it in batches; a pull would bring the same, later."""
+
+    def __init__(self, *, client: Client, store: Store, describes: Describes) -> None:
+        self._client = client
+        self._store = store
+        self._describes = describes
+        self._touched: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, sobject: str, record_id: str | None) -> None:
+        """Note a touched record; reads when a query is full."""
+        if record_id:
+            self._touched[sobject].add(record_id)
+        if len(self._touched[sobject]) >= MOST:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read everything noted; an error is logged, and left to the next pull."""
+        touched, self._touched = self._touched, defaultdict(set)
+        for sobject, ids in touched.items():
+            try:
+                self._read(sobject, sorted(ids))
+            except (Skip, LookupError) as reason:
+                log.debug("readback.skipped", object=sobject, reason=str(reason))
+            except SalesforceError as error:
+                log.warning("readback.failed", object=sobject, error=str(error))
+
+    def _read(self, sobject: str, ids: list[str]) -> None:
+        if not ids:
+            return
+        model = by_name(sobject)
+        plan = plan_for(model, self._describes.get(sobject))
+        batch = by_ids(plan, ids, client=self._client, exact=not self._store.is_sqlite)
+        with self._store.begin(relaxed=True) as tx:
+            records.upsert(tx, model, plan.fields, batch.rows, read_at=batch.server_time)
+        log.debug("readback.stored", object=sobject, rows=len(batch.rows))

@@ -1,0 +1,253 @@
+"""Submission: commands are checked, then stored all together; refused ones leave no trace."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from models.command import Command, InvalidCommand, Op, lane
+from models.naming import column_name
+from models.outbox import OutboxEntry
+from pipelines.describes import Describes
+from pipelines.validate import Problem, problems
+from salesforce.describe import Describe
+from salesforce.ids import is_id, to_18
+from store import dependencies, outbox
+from store.engine import Store
+
+Clock = Callable[[], datetime]
+_CHUNK = 1_000
+_MOST_REFUSALS = 20
+_NOW = timedelta(0)
+_NOUNS = {"Knowledge__kav": "knowledge_article"}
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A command's id; `repeated` when its idempotency key was known, and so is its answer."""
+
+    id: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One command of a submission that will not do, and why."""
+
+    place: int
+    problems: tuple[Problem, ...]
+
+    def __str__(self) -> str:
+        return f"command {self.place}: " + "; ".join(str(problem) for problem in self.problems)
+
+
+class Refused(Exception):  # noqa: N818 - read at the call site
+    """Nothing was stored: these commands will not do."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        super().__init__("; ".join(str(refusal) for refusal in refusals))
+        self.refusals = refusals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where commands are handed in: the one door for the command line, Python and messages."""
+
+    store: Store
+    describes: Describes
+    clock: Clock
+    allows: Callable[[str], bool]
+    key_field: str
+
+    def submit(self, commands: Iterable[Command]) -> list[Receipt]:
+        """Store all of these commands, or none; raises `Refused` with every reason."""
+        ready = self._checked(commands)
+        receipts: list[Receipt] = []
+        with self.store.begin() as tx:
+            for start in range(0, len(ready), _CHUNK):
+                receipts += self._append(tx, ready[start : start + _CHUNK], start)
+        return receipts
+
+    def admit(self, *, limit: int = _CHUNK) -> int:
+        """Check rows that other programs inserted: each gets its lane, or a cause for refusal."""
+        with self.store.read() as tx:
+            entries = outbox.unadmitted(tx, limit)
+        # Describes may be asked for here, so no transaction is open; two workers may check the
+        # same row, and come to the same result.
+        checked = [(entry, *self._read(entry)) for entry in entries]
+        if checked:
+            with self.store.begin() as tx:
+                for entry, command, found in checked:
+                    self._admit(tx, entry, command, found)
+        return len(entries)
+
+    def drop_in(self, command: Command, *, key: str | None = None) -> None:
+        """Store a command unchecked, as any program may: it is admitted like all such rows."""
+        command = replace(command, idempotency_key=command.idempotency_key or key)
+        with self.store.begin() as tx:
+            outbox.append(tx, [{**_row(command, self.clock()), "lane": None}])
+
+    def check(self, command: Command) -> tuple[Command, list[Problem]]:
+        """Give the command as it will be stored, and what is wrong with it."""
+        action = action_of(command)
+        if not self.allows(action):
+            refusal = f"the action {action} is not enabled: see SCSYNC_ACTIONS"
+            return command, [Problem("ACTION_DISABLED", None, refusal)]
+        describe = self.describes.get(command.sobject)
+        found = problems(command, describe)
+        if any(problem.code == "INVALID_FIELD" for problem in found):
+            # The field may be newer than our describe.
+            describe = self.describes.get(command.sobject, max_age=_NOW)
+            found = problems(command, describe)
+        return (command, found) if found else (self._complete(command, describe), [])
+
+    def _complete(self, command: Command, describe: Describe | None) -> Command:
+        """Put the id into its long form, and a key on a create that can bear one."""
+        if command.record_id and is_id(command.record_id):
+            command = replace(command, record_id=to_18(command.record_id))
+        key = describe.field(self.key_field) if describe else None
+        if command.op is not Op.CREATE or key is None or key.name in command.fields:
+            return command
+        if key.external_id and key.unique and key.createable and key.length >= len(command.id):
+            return replace(command, external_id_field=key.name, external_id=command.id)
+        return command
+
+    def _checked(self, commands: Iterable[Command]) -> list[Command]:
+        ready: list[Command] = []
+        refusals: list[Refusal] = []
+        for place, given in enumerate(commands, start=1):
+            command, found = self.check(given)
+            ready.append(command)
+            if found:
+                refusals.append(Refusal(place, tuple(found)))
+            if len(refusals) >= _MOST_REFUSALS:
+                break
+        if refusals:
+            raise Refused(refusals)
+        return ready
+
+    def _append(self, tx: Connection, commands: list[Command], start: int) -> list[Receipt]:
+        receipts = self._known(tx, commands)
+        now = self.clock()
+        fresh = [
+            (place, command)
+            for place, (command, receipt) in enumerate(
+                zip(commands, receipts, strict=True), start=start + 1
+            )
+            if not receipt.repeated
+        ]
+        outbox.append(tx, [_row(command, now) for _, command in fresh])
+        for place, command in fresh:
+            self._link(tx, command, place)
+        return receipts
+
+    def _known(self, tx: Connection, commands: list[Command]) -> list[Receipt]:
+        keys = [command.idempotency_key for command in commands if command.idempotency_key]
+        known = outbox.by_key(tx, keys) if keys else {}
+        receipts = []
+        for command in commands:
+            key = command.idempotency_key
+            first = known.get(key) if key else None
+            if key and first is None:
+                known[key] = command.id
+            receipts.append(Receipt(first or command.id, repeated=first is not None))
+        return receipts
+
+    def _link(self, tx: Connection, command: Command, place: int) -> None:
+        parents = command.references()
+        if not parents:
+            return
+        waits_for, broken = dependencies.link(tx, command.id, parents)
+        if broken:
+            raise Refused([Refusal(place, (_broken(broken),))])
+        outbox.admit(tx, command.id, waits_for=waits_for)
+
+    def _read(self, entry: OutboxEntry) -> tuple[Command | None, list[Problem]]:
+        try:
+            return self.check(command_of(entry))
+        except InvalidCommand as error:
+            return None, [Problem("INVALID_COMMAND", None, str(error))]
+
+    def _admit(
+        self, tx: Connection, entry: OutboxEntry, command: Command | None, found: list[Problem]
+    ) -> None:
+        waits_for, broken = 0, None
+        if command and not found:
+            waits_for, broken = dependencies.link(tx, entry.id, command.references())
+        if broken:
+            found = [_broken(broken)]
+        if command is None or found:
+            text = "; ".join(str(problem) for problem in found)
+            outbox.refuse(tx, entry.id, found[0].code, text, now=self.clock())
+            return
+        outbox.admit(
+            tx,
+            entry.id,
+            lane=lane(command),
+            record_id=command.record_id,
+            external_id_field=command.external_id_field,
+            external_id=command.external_id,
+            waits_for=waits_for,
+        )
+
+
+def action_of(command: Command) -> str:
+    """Name the action a command amounts to: `update_case`, `publish_knowledge_article`."""
+    noun = _NOUNS.get(command.sobject) or column_name(command.sobject)
+    return f"{command.op}_{noun}"
+
+
+def parse_lines(lines: Iterable[str]) -> Iterator[Command]:
+    """Read commands, one JSON object a line; raises `InvalidCommand` naming the line."""
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _parse(number, line)
+
+
+def command_of(entry: OutboxEntry) -> Command:
+    """Read a row as the command it is; raises `InvalidCommand` for a row that is none."""
+    columns: dict[str, Any] = {
+        name: getattr(entry, name)
+        for name in Command.__dataclass_fields__
+        if getattr(entry, name) is not None
+    }
+    return Command.from_json(columns)
+
+
+def _parse(number: int, line: str) -> Command:
+    try:
+        return Command.from_json(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise InvalidCommand(f"line {number} is not JSON: {error.msg}") from None
+    except InvalidCommand as error:
+        raise InvalidCommand(f"line {number}: {error}") from None
+
+
+def _row(command: Command, now: datetime) -> dict[str, Any]:
+    return {
+        "id": command.id,
+        "op": command.op,
+        "sobject": command.sobject,
+        "record_id": command.record_id,
+        "external_id_field": command.external_id_field,
+        "external_id": command.external_id,
+        "fields": command.fields,
+        "idempotency_key": command.idempotency_key,
+        "expected_modstamp": command.expected_modstamp,
+        "depends_on": list(command.depends_on) or None,
+        "priority": command.priority,
+        "not_before": command.not_before,
+        "submitted_at": now,
+        "lane": lane(command),
+    }
+
+
+def _broken(parent: str) -> Problem:
+    return Problem(
+        dependencies.FAILED_CODE,
+        "depends_on",
+        f"command {parent} is unknown or has failed: submit or revive it first",
+    )

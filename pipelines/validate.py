@@ -1,0 +1,237 @@
+"""Commands checked against describe before anything is stored: what would fail is refused."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from typing import Any
+
+from models.command import REFERENCE, Command, Op
+from salesforce.describe import Describe, FieldDescribe
+from salesforce.ids import is_id
+
+_TEXT = frozenset(
+    {"string", "textarea", "email", "phone", "url", "combobox", "encryptedstring", "base64"}
+)
+_NUMBERS = frozenset({"double", "currency", "percent"})
+_WHOLE = frozenset({"int", "long"})
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_KNOWLEDGE = "__kav"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a command is refused: the part at fault and what to do about it."""
+
+    code: str
+    field: str | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+def problems(command: Command, describe: Describe | None) -> list[Problem]:
+    """List everything that is wrong with a command, best known first; empty: it may be sent."""
+    if describe is None:
+        return [
+            Problem(
+                "INVALID_TYPE",
+                None,
+                f"the org has no sObject {command.sobject!r}, or hides it from this user: "
+                "check the API name and the user's permissions",
+            )
+        ]
+    return [
+        *_target(command, describe),
+        *_permission(command, describe),
+        *(
+            problem
+            for name, value in command.fields.items()
+            for problem in _field(command, describe, name, value)
+        ),
+        *_required(command, describe),
+    ]
+
+
+def _target(command: Command, describe: Describe) -> Iterator[Problem]:
+    match command.op:
+        case Op.CREATE:
+            if command.record_id:
+                yield Problem("RECORD_ID", "record_id", "a create has none: Salesforce gives it")
+        case Op.UPSERT:
+            yield from _external_id(command, describe)
+        case Op.UPDATE | Op.DELETE | Op.PUBLISH:
+            yield from _record_id(command, describe)
+    if command.op in {Op.DELETE, Op.PUBLISH} and command.fields:
+        yield Problem("FIELDS", "fields", f"a {command.op} has none: leave them out")
+    if command.op is Op.PUBLISH and not command.sobject.endswith(_KNOWLEDGE):
+        yield Problem("OP", "op", f"only knowledge articles are published, not {command.sobject}")
+    if command.op in {Op.UPDATE, Op.UPSERT} and not command.fields:
+        yield Problem("FIELDS", "fields", f"an {command.op} needs at least one field")
+
+
+def _external_id(command: Command, describe: Describe) -> Iterator[Problem]:
+    if not command.external_id_field or not command.external_id:
+        yield Problem(
+            "EXTERNAL_ID", "external_id", "an upsert needs external_id_field and external_id"
+        )
+        return
+    field = describe.field(command.external_id_field)
+    if field is None or not (field.external_id or field.id_lookup):
+        usable = [f.name for f in describe.fields if f.external_id]
+        yield Problem(
+            "EXTERNAL_ID",
+            "external_id_field",
+            f"{command.external_id_field} is not an external id of {command.sobject}"
+            f"{_offer(usable)}",
+        )
+
+
+def _record_id(command: Command, describe: Describe) -> Iterator[Problem]:
+    if not command.record_id:
+        yield Problem("RECORD_ID", "record_id", f"an {command.op} needs the record's id")
+        return
+    if not is_id(command.record_id):
+        yield Problem(
+            "MALFORMED_ID",
+            "record_id",
+            f"{command.record_id!r} is not a Salesforce id (15 or 18 letters and digits)",
+        )
+    elif describe.key_prefix and not command.record_id.startswith(describe.key_prefix):
+        yield Problem(
+            "MALFORMED_ID",
+            "record_id",
+            f"{command.record_id} is not a {command.sobject}: "
+            f"its ids start with {describe.key_prefix}",
+        )
+
+
+def _permission(command: Command, describe: Describe) -> Iterator[Problem]:
+    allowed = {
+        Op.CREATE: describe.createable,
+        Op.UPDATE: describe.updateable,
+        Op.UPSERT: describe.createable or describe.updateable,
+        Op.DELETE: describe.deletable,
+        Op.PUBLISH: True,
+    }
+    if not allowed[command.op]:
+        yield Problem(
+            "INSUFFICIENT_ACCESS",
+            None,
+            f"this user may not {command.op} {command.sobject}: grant the permission in Salesforce",
+        )
+
+
+def _field(command: Command, describe: Describe, name: str, value: Any) -> Iterator[Problem]:
+    field = describe.field(name)
+    if field is None:
+        names = [f.name for f in describe.fields]
+        near = get_close_matches(name, names, 3)
+        yield Problem(
+            "INVALID_FIELD",
+            name,
+            f"{command.sobject} has no such field, or hides it from this user{_offer(near)}",
+        )
+        return
+    if command.op is Op.UPSERT and name == command.external_id_field:
+        yield Problem("FIELDS", name, "the external id stands in external_id: leave it out here")
+    if not _writable(command.op, field):
+        yield Problem("INVALID_FIELD_FOR_INSERT_UPDATE", name, f"cannot be written by {command.op}")
+        return
+    if value is None or (isinstance(value, dict) and REFERENCE in value):
+        return
+    message = _wrong(field, value)
+    if message:
+        yield Problem("INVALID_VALUE", name, message)
+
+
+def _writable(op: Op, field: FieldDescribe) -> bool:
+    if op is Op.CREATE:
+        return field.createable
+    return field.updateable if op is Op.UPDATE else field.createable or field.updateable
+
+
+def _wrong(field: FieldDescribe, value: Any) -> str | None:  # noqa: PLR0911 - one line a type
+    kind = field.type
+    if kind in _TEXT:
+        return _wrong_text(field, value)
+    if kind in {"picklist", "multipicklist"}:
+        return _wrong_choice(field, value)
+    if kind == "boolean":
+        return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
+    if kind in _WHOLE:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole else f"must be a whole number, not {value!r}"
+    if kind in _NUMBERS:
+        return _wrong_number(field, value)
+    if kind in {"reference", "id"}:
+        good = isinstance(value, str) and is_id(value)
+        return None if good else f"must be a Salesforce id, not {value!r}"
+    if kind in _MOMENTS:
+        return _wrong_moment(kind, value)
+    return None
+
+
+def _wrong_text(field: FieldDescribe, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"must be text, not {type(value).__name__}"
+    if field.length and len(value) > field.length:
+        return f"has {len(value)} characters, at most {field.length} fit: shorten it"
+    if field.type == "email" and value and not _EMAIL.fullmatch(value):
+        return f"{value!r} is not an e-mail address"
+    return None
+
+
+def _wrong_choice(field: FieldDescribe, value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"must be text, not {type(value).__name__}"
+    if not field.restricted_picklist:
+        return None
+    known = [entry.value for entry in field.picklist_values if entry.active]
+    parts = value.split(";") if field.type == "multipicklist" else [value]
+    for part in parts:
+        if part and part not in known:
+            return f"{part!r} is not one of {', '.join(known[:12])}"
+    return None
+
+
+def _wrong_number(field: FieldDescribe, value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"must be a number, not {value!r}"
+    digits = field.precision - field.scale
+    if field.precision and abs(value) >= 10**digits:
+        return f"is too large: at most {digits} digits before the point"
+    return None
+
+
+_MOMENTS: dict[str, tuple[Any, str]] = {
+    "date": (date.fromisoformat, "2026-01-31"),
+    "datetime": (datetime.fromisoformat, "2026-01-31T09:00:00Z"),
+    "time": (time.fromisoformat, "09:00:00.000Z"),
+}
+
+
+def _wrong_moment(kind: str, value: Any) -> str | None:
+    read, example = _MOMENTS[kind]
+    try:
+        moment = read(value)
+    except (TypeError, ValueError):
+        return f"must be a {kind} like {example}, not {value!r}"
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        return f"needs a zone: write {value}Z if it is UTC"
+    return None
+
+
+def _required(command: Command, describe: Describe) -> Iterator[Problem]:
+    if command.op is not Op.CREATE:
+        return
+    given = {name.lower() for name, value in command.fields.items() if value is not None}
+    for field in describe.fields:
+        if field.required_on_create and field.type != "boolean" and field.name.lower() not in given:
+            yield Problem("REQUIRED_FIELD_MISSING", field.name, "is required to create a record")
+
+
+def _offer(names: list[str]) -> str:
+    return f"; did you mean {', '.join(names)}?" if names else ""

@@ -1,0 +1,129 @@
+"""The vault that the client asks for tokens: one row of the store, the tokens encrypted in it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from models.linked_account import AccountState, LinkedAccount
+from salesforce.errors import GrantDead
+from salesforce.vault import LEASE, Token
+from store import accounts
+from store.engine import Store
+from store.errors import LeaseLost
+
+Clock = Callable[[], datetime]
+_FRESH = 0.5  # s: how long a token read from the store may be handed out without looking again
+
+
+class Cipher(Protocol):
+    """What seals tokens; `cryptography.fernet.Fernet` is one."""
+
+    def encrypt(self, data: bytes) -> bytes: ...
+    def decrypt(self, token: bytes | str, ttl: int | None = None) -> bytes: ...
+
+
+class AccountVault:
+    """One account's tokens, shared by every thread and process over the store."""
+
+    def __init__(self, store: Store, name: str, *, cipher: Cipher, clock: Clock) -> None:
+        self._store = store
+        self._name = name
+        self._cipher = cipher
+        self._clock = clock
+        self._known: tuple[float, Token] | None = None
+
+    def current(self) -> Token:
+        """Hand out the current token; raises `GrantDead` when a person is needed first."""
+        known = self._known
+        if known and time.monotonic() - known[0] < _FRESH:
+            return known[1]
+        with self._store.read() as tx:
+            account = accounts.get(tx, self._name)
+        token = self._token(_usable(account, self._name))
+        self._known = (time.monotonic(), token)
+        return token
+
+    def lease(self, seen_version: int, owner: str) -> bool:
+        self._known = None
+        with self._store.begin() as tx:
+            return accounts.lease(
+                tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=LEASE
+            )
+
+    def store(self, token: Token, owner: str) -> Token:
+        self._known = None
+        values = sealed(token, self._cipher)
+        try:
+            with self._store.begin() as tx:
+                version = accounts.renew(tx, self._name, values, owner=owner, now=self._clock())
+        except LeaseLost:
+            return self.current()
+        return replace(token, version=version)
+
+    def release(self, owner: str) -> None:
+        with self._store.begin() as tx:
+            accounts.release(tx, self._name, owner=owner)
+
+    def bury(self, reason: str, owner: str) -> None:
+        self._known = None
+        with self._store.begin() as tx:
+            accounts.bury(tx, self._name, reason, owner=owner)
+
+    def _token(self, account: LinkedAccount) -> Token:
+        return Token(
+            access_token=self._open(account.access_token),
+            refresh_token=self._open(account.refresh_token) or None,
+            instance_url=account.instance_url or account.login_url,
+            version=account.version,
+            identity_url=f"{account.login_url}/id/{account.org_id or ''}/{account.user_id or ''}",
+            scope=account.scope or "",
+        )
+
+    def _open(self, text: str | None) -> str:
+        return unsealed(text, self._cipher)
+
+
+def sealed(token: Token, cipher: Cipher) -> dict[str, str | None]:
+    """Lay a token out as columns, secrets encrypted."""
+    return {
+        "access_token": _seal(token.access_token, cipher),
+        "refresh_token": _seal(token.refresh_token, cipher),
+        "instance_url": token.instance_url,
+        "scope": token.scope,
+    }
+
+
+def unsealed(text: str | None, cipher: Cipher) -> str:
+    """Decrypt a column; raises `GrantDead` when the key is not the one that encrypted it."""
+    if not text:
+        return ""
+    try:
+        return cipher.decrypt(text.encode()).decode()
+    except Exception as error:
+        raise GrantDead(
+            "the stored tokens cannot be decrypted with this key",
+            code="WRONG_SECRET_KEY",
+            remedy="Set SCSYNC_SECRET_KEY to the key that linked the account, or run scsync link.",
+        ) from error
+
+
+def _seal(text: str | None, cipher: Cipher) -> str | None:
+    return cipher.encrypt(text.encode()).decode() if text else None
+
+
+def _usable(account: LinkedAccount | None, name: str) -> LinkedAccount:
+    if account is None:
+        raise GrantDead(
+            f"account {name} is not linked",
+            code="NOT_LINKED",
+            remedy="Set SCSYNC_REFRESH_TOKEN, or run scsync link --refresh-token-stdin.",
+        )
+    if account.state == AccountState.SUSPENDED:
+        raise GrantDead(
+            f"account {name} is suspended", code="SUSPENDED", remedy="Run scsync accounts resume."
+        )
+    if account.state == AccountState.DEAD:
+        raise GrantDead(account.reason or f"the grant of account {name} is dead", code="GRANT_DEAD")
+    return account

@@ -1,0 +1,1 @@
+"""The Salesforce API client: OAuth, SOQL text, the wire and its errors; knows no table of ours."""

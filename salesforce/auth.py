@@ -1,0 +1,150 @@
+"""Attaches the account's token to each request; renews it once on 401, for everybody at once.
+
+Single flight has two levels: a lock makes the threads of one process queue up behind one of
+them, the vault's lease lets one process win. Losers use what the winner stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from copy import copy
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import httpx
+
+from salesforce import wire
+from salesforce.errors import GrantDead, SalesforceError, Unavailable
+from salesforce.oauth import BUSY
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from salesforce.grants import Grant
+    from salesforce.vault import Token, TokenVault
+
+PATIENCE = timedelta(seconds=30)  # for somebody else's refresh, which usually takes one second
+_POLL = 0.05  # s, between looks at the vault while somebody else refreshes
+_BUSY_WAITS = (0.2, 0.8)  # s; Salesforce serialises refreshes of one token and refuses the second
+
+
+class TokenAuth(httpx.Auth):
+    """An httpx flow over one account's vault; requests need a path only, the host is the token's.
+
+    A token is stored before it is used: when rotation is on, the old one is dead by then.
+    """
+
+    def __init__(
+        self,
+        *,
+        vault: TokenVault,
+        grant: Grant,
+        http: httpx.Client,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._vault = vault
+        self._grant = grant
+        self._http = http
+        self._patience = patience.total_seconds()
+        self._queue = threading.Lock()
+        self._failures = 0
+        self._failure: SalesforceError | None = None
+        self._unstored: tuple[Token, str] | None = None
+
+    def sync_auth_flow(
+        self, request: httpx.Request
+    ) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self._vault.current()
+        if not token.access_token:
+            token = self.renew(token)
+        target = request.url.raw_path.decode("ascii")
+        response = yield _addressed(request, target, token)
+        if _session_expired(response):
+            yield _addressed(request, target, self.renew(token))
+
+    def renew(self, seen: Token) -> Token:
+        """Return a token newer than the one seen, refreshing it unless somebody else does."""
+        deadline, failures = time.monotonic() + self._patience, self._failures
+        if not self._queue.acquire(timeout=self._patience):
+            raise _still_busy()
+        try:
+            return self._renewed(seen, deadline, failures)
+        except SalesforceError as error:
+            self._failures, self._failure = self._failures + 1, error
+            raise
+        finally:
+            self._queue.release()
+
+    def _renewed(self, seen: Token, deadline: float, failures: int) -> Token:
+        owner = str(uuid4())
+        if self._unstored:
+            self._store(*self._unstored)
+        while True:
+            token = self._vault.current()
+            if token.version != seen.version:
+                return token
+            if self._failure and self._failures != failures:
+                # Who queued up behind a refusal has his answer: no storm upon the login host.
+                raise copy(self._failure)
+            if self._vault.lease(seen.version, owner):
+                token = self._refresh(seen, owner)
+                if token.version != seen.version:
+                    return token
+            if time.monotonic() >= deadline:
+                raise _still_busy()
+            time.sleep(_POLL)
+
+    def _refresh(self, token: Token, owner: str) -> Token:
+        try:
+            renewed = self._granted(token)
+        except GrantDead as error:
+            overtaken = self._vault.current()
+            if overtaken.version != token.version:
+                self._vault.release(owner)
+                return overtaken
+            self._vault.bury(str(error), owner)
+            raise
+        except BaseException:
+            self._vault.release(owner)
+            raise
+        return self._store(renewed, owner)
+
+    def _store(self, renewed: Token, owner: str) -> Token:
+        # Under rotation this token is the only good one: should the vault fail, it is kept here,
+        # its lease with it, and stored before anybody here asks for another.
+        self._unstored = (renewed, owner)
+        token = self._vault.store(renewed, owner)
+        self._unstored = None
+        return token
+
+    def _granted(self, token: Token) -> Token:
+        for wait in _BUSY_WAITS:
+            try:
+                return self._grant(self._http, token).after(token)
+            except Unavailable as error:
+                if error.code != BUSY:
+                    raise
+            time.sleep(wait * (1 + secrets.randbelow(100) / 100))
+        return self._grant(self._http, token).after(token)
+
+
+def _addressed(request: httpx.Request, target: str, token: Token) -> httpx.Request:
+    request.url = httpx.URL(token.instance_url + target)
+    request.headers["Host"] = request.url.netloc.decode("ascii")
+    request.headers["Authorization"] = f"Bearer {token.access_token}"
+    return request
+
+
+def _session_expired(response: httpx.Response) -> bool:
+    if not wire.may_have_expired(response.status_code):
+        return False
+    response.read()
+    reply = wire.Reply(response.status_code, response.headers, response.content)
+    return wire.is_session_expired(reply)
+
+
+def _still_busy() -> Unavailable:
+    return Unavailable("somebody else has been refreshing the token for long", code=BUSY)

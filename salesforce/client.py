@@ -1,0 +1,66 @@
+"""The Salesforce API as verbs; each tries once and returns a value or raises SalesforceError."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from salesforce.grants import RefreshToken
+from salesforce.reads import Reads
+from salesforce.session import TIMEOUT, Session
+from salesforce.writes import Writes
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import httpx
+
+    from salesforce.grants import Grant
+    from salesforce.oauth import AppCredentials
+    from salesforce.values import Usage
+    from salesforce.vault import TokenVault
+
+# The newest version that was generally available when this client was last tried: Summer '26.
+API_VERSION = "67.0"
+
+
+class Client(Reads, Writes):
+    """One account's API; safe to share among threads, and to be closed once."""
+
+    def __init__(
+        self,
+        *,
+        vault: TokenVault,
+        app: AppCredentials,
+        api_version: str = API_VERSION,
+        grant: Grant | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+        user_agent: str = "scsync",
+        on_usage: Callable[[Usage, str], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        self._session = Session(
+            vault=vault,
+            grant=grant or RefreshToken(app),
+            api_version=api_version,
+            timeout=timeout,
+            user_agent=user_agent,
+            on_usage=on_usage,
+            transport=transport,
+            verify=verify,
+        )
+
+    def server_time(self) -> datetime | None:
+        """Tell the server's clock as the last answer had it."""
+        return self._session.server_time
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

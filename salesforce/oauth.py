@@ -1,0 +1,186 @@
+"""OAuth's token endpoint: what it grants, and what its refusals ask of us.
+
+Sources: Salesforce Help, "OAuth 2.0 Authorization Errors" and "OAuth 2.0 Refresh Token Flow".
+Tokens travel in bodies and headers, never in addresses, since addresses are logged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from salesforce import wire
+from salesforce.errors import (
+    GrantDead,
+    LimitExceeded,
+    Misconfigured,
+    ProtocolError,
+    SalesforceError,
+    Transient,
+    Unavailable,
+)
+from salesforce.urls import base_url
+from salesforce.vault import Token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Three of these end before a lease does (vault.LEASE).
+TIMEOUT = httpx.Timeout(connect=10, read=20, write=5, pool=3)
+BUSY = "TOKEN_REQUEST_BUSY"
+
+
+@dataclass(frozen=True, slots=True)
+class AppCredentials:
+    """The app's consumer key and secret, and the host that issues its tokens."""
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    login_url: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "login_url", base_url(self.login_url))
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """What the token endpoint grants; `refresh_token` comes only when it is new."""
+
+    access_token: str
+    instance_url: str
+    id: str = ""
+    scope: str = ""
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenAnswer(instance_url={self.instance_url!r}, id={self.id!r})"
+
+    def after(self, token: Token) -> Token:
+        """Continue a token: same version until the vault stores it; another org is refused."""
+        renewed = Token(
+            access_token=self.access_token,
+            refresh_token=self.refresh_token or token.refresh_token,
+            instance_url=base_url(self.instance_url),
+            version=token.version,
+            identity_url=self.id or token.identity_url,
+            scope=self.scope or token.scope,
+        )
+        if token.org_id and renewed.org_id != token.org_id:
+            raise GrantDead(
+                f"the token is for org {renewed.org_id}, the account is org {token.org_id}",
+                code="OTHER_ORG",
+                remedy="Link the account with a user of its own org.",
+            )
+        return renewed
+
+
+_RELINK = "Authorise the account again with `scsync link`."
+_KEYS = "Check the consumer key and secret; a new app takes up to ten minutes to be known."
+_CLOCK = "Check the login host, this machine's clock and the certificate of the app."
+_INSTALL = "Have an administrator install or approve the app in the org."
+_USER = "Have an administrator activate the user and allow the address and hours of its logins."
+_FLOW = "Enable this OAuth flow on the app."
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One row: an error, words of its description, and what it means."""
+
+    error: str
+    words: str
+    kind: type[SalesforceError]
+    remedy: str | None = None
+    code: str | None = None
+
+
+# The first row that fits counts; "" fits everything.
+_REFUSALS = (
+    _Refusal("invalid_grant", "already being processed", Unavailable, code=BUSY),
+    _Refusal("invalid_grant", "expired authorization code", Unavailable, code=BUSY),
+    _Refusal("invalid_grant", "hasn't approved this consumer", GrantDead, _INSTALL),
+    _Refusal("invalid_grant", "audience", Misconfigured, _CLOCK),
+    _Refusal("invalid_grant", "assertion", Misconfigured, _CLOCK),
+    _Refusal("invalid_grant", "ip restricted", Misconfigured, _USER),
+    _Refusal("invalid_grant", "login hours", Misconfigured, _USER),
+    _Refusal(
+        "invalid_grant",
+        "not supported on this domain",
+        Misconfigured,
+        "Set the login URL to the org's My Domain.",
+    ),
+    _Refusal("invalid_grant", "login rate exceeded", LimitExceeded),
+    _Refusal("invalid_grant", "inactive", GrantDead, _USER),
+    _Refusal("invalid_grant", "frozen", GrantDead, _USER),
+    _Refusal("invalid_grant", "", GrantDead, _RELINK),
+    _Refusal("invalid_client_id", "", Misconfigured, _KEYS),
+    _Refusal("invalid_client", "", Misconfigured, _KEYS),
+    _Refusal("redirect_uri_mismatch", "", Misconfigured, "Register this callback URL on the app."),
+    _Refusal("redirect_uri_missing", "", Misconfigured, "Register a callback URL on the app."),
+    _Refusal("access_denied", "", GrantDead, _RELINK),
+    _Refusal("access-denied", "", GrantDead, _RELINK),
+    _Refusal("OAUTH_APP_BLOCKED", "", GrantDead, _INSTALL),
+    _Refusal("OAUTH_APP_ACCESS_DENIED", "", GrantDead, _INSTALL),
+    _Refusal("OAUTH_EC_APP_NOT_FOUND", "", GrantDead, _INSTALL),
+    _Refusal("OAUTH_APPROVAL_ERROR_GENERIC", "", GrantDead, _INSTALL),
+    _Refusal("inactive_user", "", GrantDead, _USER),
+    _Refusal("inactive_org", "", GrantDead, "Ask Salesforce why the org is inactive."),
+    _Refusal("rate_limit_exceeded", "", LimitExceeded),
+    _Refusal("unknown_error", "", Unavailable),
+    _Refusal("", "login rate exceeded", LimitExceeded),
+    _Refusal("unsupported_", "", Misconfigured, _FLOW),
+    _Refusal("invalid_", "", Misconfigured, "Check the settings of the app and the scopes."),
+)
+
+
+def refused(error: str, description: str) -> SalesforceError | None:
+    """Find the meaning of an OAuth error; None for one that nobody has described yet."""
+    lowered = description.lower()
+    for row in _REFUSALS:
+        exact = row.error.endswith("_") or not row.error
+        fits = error.startswith(row.error) if exact else error == row.error
+        if fits and row.words in lowered:
+            return row.kind(description or error, code=row.code or error, remedy=row.remedy)
+    return None
+
+
+def token_request(http: httpx.Client, login_url: str, form: Mapping[str, str]) -> TokenAnswer:
+    """Ask the token endpoint for whatever the form's grant is good for."""
+    reply = _post(http, f"{login_url}/services/oauth2/token", form)
+    _check(reply)
+    try:
+        return msgspec.json.decode(reply.body, type=TokenAnswer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError("the token answer is broken", code="BROKEN_BODY") from error
+
+
+def revoke(http: httpx.Client, login_url: str, token: str) -> None:
+    """Make the org forget a token; with a refresh token, everything it begot."""
+    _check(_post(http, f"{login_url}/services/oauth2/revoke", {"token": token}))
+
+
+def _post(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
+    headers = {"Accept": "application/json"}
+    try:
+        answer = http.post(url, data=dict(form), headers=headers, timeout=TIMEOUT)
+    except httpx.RequestError as error:
+        raise Unavailable(
+            f"no answer from the login host: {type(error).__name__}", code="LOGIN_UNREACHABLE"
+        ) from error
+    return wire.Reply(answer.status_code, answer.headers, answer.content)
+
+
+def _check(reply: wire.Reply) -> None:
+    error = wire.failure(reply)
+    if error is None:
+        return
+    if isinstance(error, Transient):
+        raise error
+    found = refused(error.code, error.message)
+    if found is None:
+        raise Misconfigured(
+            error.message, code=error.code, status=error.status, remedy="Check the login URL."
+        )
+    found.status, found.retry_after = error.status, error.retry_after
+    raise found

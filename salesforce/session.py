@@ -1,0 +1,112 @@
+"""One pooled line to one org: a Call goes out with a token, a Reply or an error comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from salesforce import wire
+from salesforce.auth import TokenAuth
+from salesforce.errors import ProtocolError, Unavailable, Unclear
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from salesforce.calls import Call
+    from salesforce.grants import Grant
+    from salesforce.values import Usage
+    from salesforce.vault import TokenVault
+
+TIMEOUT = httpx.Timeout(connect=10, read=120, write=30, pool=60)
+# An idle connection that the server closes meanwhile leaves a write unclear: give it up first.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3)
+_NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class Session:
+    """Sends calls for one account; safe to share among threads."""
+
+    def __init__(
+        self,
+        *,
+        vault: TokenVault,
+        grant: Grant,
+        api_version: str,
+        timeout: httpx.Timeout,
+        user_agent: str,
+        on_usage: Callable[[Usage, str], None] | None,
+        transport: httpx.BaseTransport | None,
+        verify: ssl.SSLContext | bool,
+    ) -> None:
+        self.version_path = f"/services/data/v{api_version}"
+        self.server_time: datetime | None = None
+        self._on_usage = on_usage
+        self._http = httpx.Client(
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "Sforce-Call-Options": "client=scsync",
+                "User-Agent": user_agent,
+            },
+            timeout=timeout,
+            limits=_LIMITS,
+            transport=transport,
+            verify=verify,
+        )
+        self._auth = TokenAuth(vault=vault, grant=grant, http=self._http)
+
+    def send(self, call: Call) -> wire.Reply:
+        """Try once; the answer may still be an error in itself."""
+        path = call.path if call.path.startswith("/") else f"{self.version_path}/{call.path}"
+        request = self._http.build_request(
+            call.method, path, content=call.body, headers=dict(call.headers)
+        )
+        try:
+            reply = self._exchange(request)
+        except httpx.RequestError as error:
+            raise _lost(call, error) from error
+        except ProtocolError as error:
+            error.outcome_unknown = call.writes
+            raise
+        self._note(call, reply)
+        return reply
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _exchange(self, request: httpx.Request) -> wire.Reply:
+        response = self._http.send(request, auth=self._auth, stream=True)
+        try:
+            return wire.Reply(response.status_code, response.headers, _body(response))
+        finally:
+            response.close()
+
+    def _note(self, call: Call, reply: wire.Reply) -> None:
+        self.server_time = wire.server_time(reply.headers) or self.server_time
+        usage = wire.usage(reply.headers)
+        if usage and self._on_usage:
+            self._on_usage(usage, call.kind)
+
+
+def _body(response: httpx.Response) -> bytes:
+    if response.is_stream_consumed:  # a 401, which the auth flow had to read
+        return response.content
+    return wire.inflate(b"".join(response.iter_raw()), response.headers.get("content-encoding"))
+
+
+def _lost(call: Call, error: httpx.RequestError) -> Unavailable | Unclear:
+    what = type(error).__name__
+    if isinstance(error, _NOTHING_SENT):
+        return Unavailable(f"no connection: {what}", code="UNREACHABLE")
+    if call.writes:
+        return Unclear(f"sent, reply lost: {what}", code="REPLY_LOST", outcome_unknown=True)
+    return Unavailable(f"reply lost: {what}", code="REPLY_LOST")

@@ -1,0 +1,67 @@
+"""Where the tokens of one account live: one current token, and a lease on renewing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+
+# A lease has to outlive the slowest honest refresh: three tries by oauth.TIMEOUT and the waits
+# between them. Shorter, and two would spend the same rotating token.
+LEASE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a refresh left us with; an empty access token means that none was fetched yet."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    instance_url: str
+    version: int
+    identity_url: str
+    scope: str
+
+    @property
+    def org_id(self) -> str:
+        """The organisation, from an identity URL that ends in /id/{org}/{user}."""
+        return self._identity(-2)
+
+    @property
+    def user_id(self) -> str:
+        return self._identity(-1)
+
+    def _identity(self, place: int) -> str:
+        steps = urlsplit(self.identity_url).path.strip("/").split("/")
+        return steps[place] if steps[-3:-2] == ["id"] else ""
+
+
+def blank(refresh_token: str | None = None) -> Token:
+    """Begin an account that never had an access token; the first request will fetch one."""
+    return Token("", refresh_token, "", version=0, identity_url="", scope="")
+
+
+class TokenVault(Protocol):
+    """Shared by every thread and process that works for one account."""
+
+    def current(self) -> Token:
+        """Hand out the current token; cheap. Raises GrantDead when the grant is buried."""
+
+    def lease(self, seen_version: int, owner: str) -> bool:
+        """Win the right to refresh (for LEASE), if the version still is the one seen.
+
+        False means that somebody else holds it or that the version has moved on.
+        """
+
+    def store(self, token: Token, owner: str) -> Token:
+        """Keep the token durably, bump its version, end the lease; return what is now current.
+
+        An owner who has lost the lease stores nothing and gets what is current.
+        """
+
+    def release(self, owner: str) -> None:
+        """End the lease without a new token; nothing happens to another's."""
+
+    def bury(self, reason: str, owner: str) -> None:
+        """Mark the grant dead and end the lease; nothing happens to another's."""

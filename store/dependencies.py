@@ -1,0 +1,72 @@
+"""Which command waits for which: released when the one is applied, failed when it fails."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from models.outbox import CommandState, Dependency, OutboxEntry
+
+_table = Dependency.__table__  # type: ignore[attr-defined]
+_commands = OutboxEntry.__table__  # type: ignore[attr-defined]
+
+FAILED_CODE = "DEPENDENCY_FAILED"
+
+
+def link(tx: Connection, command_id: str, parents: Iterable[str]) -> tuple[int, str | None]:
+    """Write down what a command waits for.
+
+    Returns how many of the parents are unfinished, and the first that is missing or has failed.
+    """
+    wanted = list(parents)
+    tx.execute(delete(_table).where(_table.c.command_id == command_id))
+    if not wanted:
+        return 0, None
+    query = select(_commands.c.id, _commands.c.state).where(_commands.c.id.in_(wanted))
+    if tx.dialect.name == "postgresql":
+        # A parent that settles at this moment must see the link, or be seen to have settled.
+        query = query.with_for_update()
+    states: dict[str, str] = dict(tx.execute(query).tuples().all())
+    for parent in wanted:
+        if states.get(parent) in {None, "rejected", "dead", "discarded"}:
+            return 0, parent
+    waiting = [parent for parent in wanted if states[parent] != CommandState.APPLIED]
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    if waiting:
+        tx.execute(
+            insert(_table).on_conflict_do_nothing(),
+            [{"depends_on": parent, "command_id": command_id} for parent in waiting],
+        )
+    return len(waiting), None
+
+
+def satisfy(tx: Connection, parent: str) -> None:
+    """Release one hold on every command that waited for this one."""
+    waiting = select(_table.c.command_id).where(_table.c.depends_on == parent)
+    tx.execute(
+        update(_commands)
+        .where(_commands.c.id.in_(waiting), _commands.c.waits_for > 0)
+        .values(waits_for=_commands.c.waits_for - 1)
+    )
+    tx.execute(delete(_table).where(_table.c.depends_on == parent))
+
+
+def fail(tx: Connection, parent: str, *, now: datetime) -> None:
+    """Reject what waited for a command that failed, and what waited for that."""
+    failed = [parent]
+    while failed:
+        cause = failed.pop()
+        waiting = select(_table.c.command_id).where(_table.c.depends_on == cause)
+        rows = tx.execute(
+            update(_commands)
+            .where(_commands.c.id.in_(waiting), _commands.c.state == CommandState.PENDING)
+            .values(
+                state=CommandState.REJECTED,
+                error_code=FAILED_CODE,
+                error_message=f"command {cause}, which this one depends on, was not applied",
+                finished_at=now,
+            )
+            .returning(_commands.c.id)
+        )
+        failed += [command_id for (command_id,) in rows]

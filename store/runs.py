@@ -1,0 +1,56 @@
+"""What ran, and how it ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from models.run import Run, RunOutcome
+
+_table = Run.__table__  # type: ignore[attr-defined]
+
+
+def start(tx: Connection, sobject: str, *, now: datetime) -> str:
+    """Write the row of a run that begins."""
+    run_id = str(uuid4())
+    tx.execute(
+        insert(_table).values(
+            id=run_id,
+            sobject=sobject,
+            started_at=now,
+            outcome=RunOutcome.RUNNING,
+            pages=0,
+            rows_read=0,
+            rows_written=0,
+        )
+    )
+    return run_id
+
+
+def finish(tx: Connection, run_id: str, **values: Any) -> None:
+    """Write how a run ended."""
+    tx.execute(update(_table).where(_table.c.id == run_id).values(**values))
+
+
+def latest(tx: Connection, sobjects: Sequence[str]) -> dict[str, Run]:
+    """Give the last run of each sObject."""
+    newest = (
+        select(_table.c.sobject, func.max(_table.c.started_at).label("started_at"))
+        .where(_table.c.sobject.in_(list(sobjects)))
+        .group_by(_table.c.sobject)
+        .subquery()
+    )
+    rows = tx.execute(
+        select(_table).join(
+            newest,
+            (_table.c.sobject == newest.c.sobject) & (_table.c.started_at == newest.c.started_at),
+        )
+    ).mappings()
+    return {row["sobject"]: Run(**row) for row in rows}
+
+
+def forget(tx: Connection, before: datetime) -> int:
+    """Delete runs that are too old to matter."""
+    return tx.execute(delete(_table).where(_table.c.started_at < before)).rowcount

@@ -1,0 +1,30 @@
+"""How a client of the emulated org gets its session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from emulator.server import Emulator
+
+
+def refresh(org: Emulator, **changed) -> httpx.Response:
+    """Ask the token endpoint for a session, as a client with a stored refresh token does."""
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": org.refresh_token,
+        "client_id": org.client_id,
+        "client_secret": org.client_secret,
+        **changed,
+    }
+    return httpx.post(f"{org.url}/services/oauth2/token", data=form)
+
+
+def open_client(org: Emulator, version: str = "v67.0") -> httpx.Client:
+    token = refresh(org).json()["access_token"]
+    return httpx.Client(
+        base_url=f"{org.url}/services/data/{version}/",
+        headers={"Authorization": f"Bearer {token}"},
+    )

@@ -1,0 +1,1 @@
+"""The Salesforce client, against a scripted org and the emulated one."""

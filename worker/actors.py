@@ -1,0 +1,76 @@
+"""The actors: a message comes in, a pipeline is called; what is true stands in the store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dramatiq
+import structlog
+from dramatiq.middleware import CurrentMessage
+
+from models import by_name
+from models.command import Command, InvalidCommand
+from pipelines.pull import Stopped
+from salesforce.errors import SalesforceError
+from store.errors import StoreError
+from worker.app import App
+from worker.bells import Bells
+
+PULLS = "scsync.pull"
+PUSHES = "scsync.push"
+COMMANDS = "scsync.commands"
+
+_DAY_MS = 24 * 60 * 60 * 1000  # a first load may take hours; its lease, not this, ends a dead one
+_MINUTE_MS = 60 * 1000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Actors:
+    """The actors as declared on one broker."""
+
+    pull: dramatiq.Actor[[str], None]
+    push: dramatiq.Actor[[int, str], None]
+    submit_command: dramatiq.Actor[[dict[str, Any]], None]
+
+
+def declare(broker: dramatiq.Broker, app: App) -> Actors:
+    """Declare the actors on a broker; they work with this app's parts."""
+    bells = Bells(app)
+
+    @dramatiq.actor(broker=broker, queue_name=PULLS, max_retries=0, time_limit=_DAY_MS)
+    def pull(sobject: str) -> None:
+        with structlog.contextvars.bound_contextvars(account=app.name, object=sobject):
+            _reported(lambda: app.puller().pull(by_name(sobject)))
+
+    @dramatiq.actor(broker=broker, queue_name=PUSHES, max_retries=0, time_limit=_DAY_MS)
+    def push(slot: int, bell: str) -> None:
+        with structlog.contextvars.bound_contextvars(account=app.name):
+            _reported(lambda: bells.answer(slot, bell))
+
+    @dramatiq.actor(
+        broker=broker,
+        queue_name=COMMANDS,
+        throws=(InvalidCommand,),
+        max_retries=1_000_000,  # the store will be back; a command that was accepted is kept
+        min_backoff=1000,
+        max_backoff=_MINUTE_MS,
+    )
+    def submit_command(form: dict[str, Any]) -> None:
+        command = Command.from_json(form)
+        message = CurrentMessage.get_current_message()
+        app.desk.drop_in(command, key=f"message:{message.message_id}" if message else None)
+        bells.ring(push.send)
+
+    return Actors(pull=pull, push=push, submit_command=submit_command)
+
+
+def _reported(work: Callable[[], object]) -> None:
+    """Run, and log trouble as one line: the next bell starts where this one ended."""
+    try:
+        work()
+    except Stopped:
+        log.info("work.stopped")
+    except (SalesforceError, StoreError) as error:
+        log.error("work.held_up", error=str(error))

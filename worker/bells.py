@@ -1,0 +1,82 @@
+"""Doorbells of the outbox: a few drains at a time over all processes, none of them piling up.
+
+A bell is a lease, rung by whoever has something to announce. The drain that answers it keeps it
+until there is nothing left to do. A bell nobody answers falls silent by itself and is rung anew.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Connection
+
+from pipelines.push import Drained
+from store import leases, outbox
+from worker.app import App
+
+SLOTS = 4
+SPAN = timedelta(seconds=30)
+_RENEW = 10.0  # s
+
+log = structlog.get_logger()
+
+
+class Bells:
+    """One account's bells."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def sweep(self, send: Callable[[int, str], object]) -> int:
+        """Ring for whatever no bell has announced; return how many were rung."""
+        with self._app.store.read() as tx:
+            if not outbox.has_due(tx, now=self._app.clock()):
+                return 0
+        return self.ring(send)
+
+    def ring(self, send: Callable[[int, str], object]) -> int:
+        """Ring every silent bell."""
+        rung = []
+        with self._app.store.begin() as tx:
+            for slot in range(SLOTS):
+                bell = uuid4().hex
+                if self._hold(tx, slot, bell):
+                    rung.append((slot, bell))
+        for slot, bell in rung:
+            send(slot, bell)
+        return len(rung)
+
+    def answer(self, slot: int, bell: str) -> Drained | None:
+        """Drain the outbox while holding the bell; None when another answers it by now."""
+        if not self._renew(slot, bell):
+            return None
+        over = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(slot, bell, over), daemon=True)
+        keeper.start()
+        try:
+            drained = self._app.pusher().drain()
+        finally:
+            over.set()
+            keeper.join()
+            with self._app.store.begin() as tx:
+                leases.drop(tx, _name(slot), owner=bell)
+        if drained.held_up:
+            log.warning("push.held_up", error=str(drained.held_up))
+        return drained
+
+    def _keep(self, slot: int, bell: str, over: threading.Event) -> None:
+        while not over.wait(_RENEW):
+            self._renew(slot, bell)
+
+    def _renew(self, slot: int, bell: str) -> bool:
+        with self._app.store.begin() as tx:
+            return leases.renew(tx, _name(slot), owner=bell, now=self._app.clock(), span=SPAN)
+
+    def _hold(self, tx: Connection, slot: int, bell: str) -> bool:
+        return leases.hold(tx, _name(slot), owner=bell, now=self._app.clock(), span=SPAN)
+
+
+def _name(slot: int) -> str:
+    return f"push/{slot}"

@@ -1,0 +1,52 @@
+"""The broker that the settings name: in this process, or Redis."""
+
+import dramatiq
+import redis
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import CurrentMessage
+
+from config.settings import ConfigError, Settings, masked_url
+from worker.middleware import Context
+
+MEMORY = "memory://"
+# dramatiq looks for dead workers' messages at random, on one command in a thousand by default:
+# an idle system would find them after an hour. Looking every time costs nothing measurable.
+_LOOK_EVERY_TIME = 1_000_000
+
+
+class BrokerUnavailable(Exception):  # noqa: N818 - read at the call site
+    """Redis does not answer; the message names the remedy."""
+
+
+def make_broker(settings: Settings) -> dramatiq.Broker:
+    """Build the broker with our middleware on it."""
+    broker: dramatiq.Broker
+    if settings.broker_url.startswith("memory"):
+        broker = StubBroker()
+    else:
+        broker = _redis(settings.broker_url)
+    broker.add_middleware(CurrentMessage())
+    broker.add_middleware(Context())
+    return broker
+
+
+def check(settings: Settings) -> None:
+    """Make sure that the broker answers; raises `BrokerUnavailable`."""
+    if settings.broker_url.startswith("memory"):
+        return
+    try:
+        with redis.Redis.from_url(settings.broker_url, socket_connect_timeout=5) as server:
+            server.ping()
+    except redis.RedisError as error:
+        raise BrokerUnavailable(
+            f"Redis at {masked_url(settings.broker_url)} does not answer ({error}): start it, or "
+            "set SCSYNC_BROKER_URL"
+        ) from error
+
+
+def _redis(url: str) -> RedisBroker:
+    try:
+        return RedisBroker(url=url, maintenance_chance=_LOOK_EVERY_TIME)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise ConfigError(f"SCSYNC_BROKER_URL: {error}") from None

@@ -1,0 +1,97 @@
+"""A role run until a signal: work is taken up, and handed back within ten seconds of SIGTERM."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dramatiq
+import structlog
+
+from worker import broker as brokers
+from worker.actors import COMMANDS, PULLS, PUSHES, Actors, declare
+from worker.app import App
+from worker.schedule import Schedule
+
+GRACE_MS = 8_000
+"""For what is in flight; together with the rest it stays below ten seconds."""
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Daemon:
+    """Broker, workers and clock of one process."""
+
+    app: App
+    works: bool = True
+    schedules: bool = True
+    broker: dramatiq.Broker = field(init=False)
+    actors: Actors = field(init=False)
+    _workers: list[dramatiq.Worker] = field(init=False, default_factory=list)
+    _schedule: Schedule | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.broker = brokers.make_broker(self.app.settings)
+        self.actors = declare(self.broker, self.app)
+
+    def start(self) -> None:
+        """Check what is needed, then start; raises where a person has to act first."""
+        brokers.check(self.app.settings)
+        _ = self.app.models, self.app.store
+        if self.works:
+            self._start_workers()
+        if self.schedules:
+            self._schedule = Schedule(self.app, self.actors)
+            self._schedule.start()
+
+    def stop(self) -> None:
+        """Finish or hand back what is in flight."""
+        self.app.stopping.set()
+        if self._schedule:
+            self._schedule.stop()
+        stoppers = [threading.Thread(target=self._stop, args=(w,)) for w in self._workers]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join()
+        self.broker.close()
+
+    def _start_workers(self) -> None:
+        # Writes never wait behind a long first load: they have threads of their own.
+        writers = max(1, self.app.settings.threads // 2)
+        readers = max(1, self.app.settings.threads - writers)
+        for queues, threads in (({PUSHES, COMMANDS}, writers), ({PULLS}, readers)):
+            worker = dramatiq.Worker(self.broker, queues=queues, worker_threads=threads)
+            worker.start()
+            self._workers.append(worker)
+        # The command line of dramatiq would emit this; time limits depend on it.
+        self.broker.emit_after("process_boot")
+        log.info("worker.started", threads=writers + readers)
+
+    @staticmethod
+    def _stop(worker: dramatiq.Worker) -> None:
+        worker.stop(timeout=GRACE_MS)
+
+
+def run(daemon: Daemon, *, ready: Callable[[], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT, then leave, whatever a thread may still be waiting for."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    daemon.start()
+    if ready:
+        ready()
+    asked.wait()
+    log.info("daemon.stopping")
+    daemon.stop()
+    log.info("daemon.stopped")
+    # A thread that waits for Salesforce would keep the process alive for minutes; what it was
+    # sending is leased, and is found out about after the lease.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
