@@ -68,9 +68,8 @@ class App:
 
     async def _exchange(self, request: Request, send: Send) -> None:
         deeds = self.instance.faults.strike(request)
-        if deeds.get("delay"):
-            await asyncio.sleep(float(deeds["delay"]))
-        if deeds.get("drop") == "before":
+        over = "delay" in deeds and not await _outwaited(deeds["delay"])
+        if over or deeds.get("drop") == "before":
             self._log("dropped", request, 0, deeds)
             break_off(send)
             return
@@ -129,6 +128,15 @@ class App:
             headers["content-length"] = str(len(answer.body))
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
         return {"type": "http.response.start", "status": answer.status, "headers": encoded}
+
+
+async def _outwaited(seconds: float) -> bool:
+    """Wait; tell whether the server still stands afterwards."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return False
+    return True
 
 
 async def _body(receive: Receive) -> bytes:

@@ -2,7 +2,7 @@
 
 | method, path | does |
 |---|---|
-| `GET /emulator/health` | name, version list, org id, record of what runs |
+| `GET /emulator/health` | org id, its time, process id |
 | `GET POST DELETE /emulator/faults` | read, add one or several rules, clear (`?id=` clears one) |
 | `GET /emulator/journal?since=` | applied writes after a sequence number |
 | `GET DELETE /emulator/requests` | recent requests and counts by kind; forget them |
@@ -25,8 +25,7 @@ from typing import TYPE_CHECKING, Any
 from emulator import acts
 from emulator.errors import ApiError
 from emulator.exchange import as_object, error_answer, json_answer
-from emulator.faults import BadRuleError
-from emulator.grants import ConnectedApp, as_app
+from emulator.grants import ConnectedApp, configure
 from emulator.routes import Route, Routes
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Control:
             return match.route.action(request, **match.values)
         except ApiError as error:
             return error_answer(error)
-        except BadRuleError as error:
+        except ValueError as error:
             return error_answer(ApiError(400, "INVALID_INPUT", str(error)))
 
     def health(self, _request: Request) -> Answer:
@@ -132,7 +131,7 @@ class Control:
         body, registry = request.fields(), self.instance.registry
         client_id = str(body.pop("client_id", self.instance.app.client_id))
         app = registry.apps.get(client_id) or ConnectedApp(client_id, "")
-        as_app(body, app)
+        configure(app, body)
         registry.apps[client_id] = app
         return json_answer(_shown(app))
 

@@ -12,10 +12,10 @@ from emulator.changes import Change, Late
 from emulator.errors import ApiError, bad, entity_is_deleted, locked, not_found
 from emulator.ids import SHORT, canonical
 from emulator.journal import Journal
-from emulator.stamps import instant, wire
+from emulator.stamps import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from emulator.schema.field import Field
     from emulator.schema.registry import Registry
@@ -72,19 +72,6 @@ class Engine:
             with self.savepoint():
                 self.apply(late.change)
 
-    def create(self, name: str, fields: Mapping[str, Any], *, user_id: str, api: bool) -> str:
-        view, sobject = self.registry.find(name), self.registry.whole(name)
-        _check_allowed(view, "create")
-        with self.savepoint():
-            given = entry.accept(view, fields, creating=True, resolve=self._resolve)
-            entry.check_required(view, given, creating=True)
-            entry.check_references(view, given, self.registry, self.tables)
-            row = entry.with_defaults(sobject, given, user_id=user_id, hours_id=self.hours_id)
-            change = self.born(sobject, row, user_id=user_id, given=given, api=api)
-            self._check_unique(change)
-            self._commit(change)
-        return change.id
-
     def born(
         self,
         sobject: SObject,
@@ -115,26 +102,6 @@ class Engine:
         values = row | {name: value for name, value in audit.items() if name in sobject.fields}
         return Change("create", sobject, id_, stamp, user_id, values, given or {}, api=api)
 
-    def update(
-        self,
-        name: str,
-        id_: str,
-        fields: Mapping[str, Any],
-        *,
-        user_id: str,
-        api: bool,
-        unmodified_since: datetime | None = None,
-    ) -> None:
-        view, sobject = self.registry.find(name), self.registry.whole(name)
-        _check_allowed(view, "update")
-        with self.savepoint():
-            before = self.live(sobject, id_)
-            _check_unmodified(before, unmodified_since)
-            given = entry.accept(view, fields, creating=False, resolve=self._resolve)
-            entry.check_required(view, given, creating=False)
-            entry.check_references(view, given, self.registry, self.tables)
-            self._commit(self.changed(sobject, before, given, user_id=user_id, api=api))
-
     def changed(
         self,
         sobject: SObject,
@@ -151,16 +118,8 @@ class Engine:
             hook(self, before, values, stamp)
         values |= self._touch(sobject, stamp, user_id)
         change = Change("update", sobject, before["Id"], stamp, user_id, values, given, before, api)
-        self._check_unique(change)
+        self.check_unique(change)
         return change
-
-    def delete(self, name: str, id_: str, *, user_id: str, api: bool) -> None:
-        sobject = self.registry.whole(name)
-        _check_allowed(sobject, "delete")
-        with self.savepoint():
-            before = self.live(sobject, id_)
-            self._check_unattached(sobject, before["Id"])
-            self._commit(self.removed(sobject, before, self.stamp(), user_id, api=api))
 
     def removed(
         self, sobject: SObject, before: Row, stamp: str, user_id: str, *, api: bool = False
@@ -184,7 +143,7 @@ class Engine:
             raise locked(found)
         return row
 
-    def _commit(self, change: Change) -> None:
+    def commit(self, change: Change) -> None:
         if self._held_for is None:
             self.apply(change)
         else:
@@ -265,7 +224,7 @@ class Engine:
             if str(change.values.get(field.name, "")).lower() == str(value).lower()
         ]
 
-    def _check_unique(self, change: Change) -> None:
+    def check_unique(self, change: Change) -> None:
         for field in change.sobject.unique:
             value = change.values.get(field.name)
             if value is None:
@@ -276,58 +235,6 @@ class Engine:
                 if row["Id"] != change.id and (not own or row["KnowledgeArticleId"] != own):
                     raise _duplicate(field, row["Id"])
 
-    def _check_unattached(self, sobject: SObject, id_: str) -> None:
-        for child, field in self.registry.children(sobject.name):
-            if field.restrict and self.tables.rows(child, _attached(child, field), (id_,)):
-                raise bad(
-                    "DELETE_FAILED",
-                    f"Your attempt to delete {id_[:SHORT]} could not be completed because it is "
-                    f"associated with the following {child.titles.lower()}.",
-                )
-
-    def _resolve(self, field: Field, by: Mapping[str, Any]) -> str:
-        """Find a parent by its external id: `"Account": {"Sync_Key__c": "A-1"}`."""
-        keys = {name: value for name, value in by.items() if name.lower() != "attributes"}
-        if len(keys) != 1:
-            raise bad("INVALID_FIELD", f"{field.relationship}: name one external id field")
-        (name, value), target = next(iter(keys.items())), self.registry.find(field.to[0])
-        ids = self.find_by(target.name, name, value)
-        if len(ids) != 1:
-            raise bad(
-                "INVALID_FIELD",
-                f"Foreign key external ID: {value} not found for field {name} in entity "
-                f"{target.name}",
-            )
-        return ids[0]
-
-    def find_by(self, name: str, field_name: str, value: Any) -> list[str]:
-        view = self.registry.find(name)
-        field = view.lowered.get(field_name.lower())
-        if field is None or not (field.external_id or field.id_lookup):
-            raise not_found(
-                f"Provided external ID field does not exist or is not accessible: {field_name}"
-            )
-        if field.name == "Id":
-            value = canonical(str(value))
-        rows = self.holders(self.registry.whole(name), field, value)
-        return [row["Id"] for row in _working_versions(rows)]
-
-
-def _attached(child: SObject, field: Field) -> str:
-    return f'"{field.name}" = ?' + (' AND "IsDeleted" = 0 LIMIT 1' if child.has_bin else " LIMIT 1")
-
-
-def _working_versions(rows: list[Row]) -> list[Row]:
-    """Of the versions of one article, keep the draft, else the latest."""
-    best: dict[str, Row] = {}
-    for row in sorted(rows, key=_is_draft):
-        best[row.get("KnowledgeArticleId") or row["Id"]] = row
-    return list(best.values())
-
-
-def _is_draft(row: Row) -> tuple[bool, str]:
-    return (row.get("PublishStatus") == "Draft", row["Id"])
-
 
 def _duplicate(field: Field, id_: str) -> ApiError:
     return bad(
@@ -335,19 +242,3 @@ def _duplicate(field: Field, id_: str) -> ApiError:
         f"duplicate value found: {field.name} duplicates value on record with id: {id_[:SHORT]}",
         *([field.name] if field.custom else []),
     )
-
-
-def _check_allowed(sobject: SObject, verb: str) -> None:
-    if not sobject.can(verb):
-        raise ApiError(
-            400,
-            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" if verb != "delete" else "CANNOT_DELETE_ENTITY",
-            f"entity type {sobject.name} does not support {verb}",
-        )
-
-
-def _check_unmodified(row: Row, since: datetime | None) -> None:
-    if since and instant(row["LastModifiedDate"]) > since.replace(microsecond=0):
-        raise ApiError(
-            412, "PRECONDITION_FAILED", "The record was modified after the date of the condition"
-        )

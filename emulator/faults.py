@@ -6,21 +6,54 @@ import itertools
 import random
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from emulator.exchange import Request
-
-OUTAGES = frozenset({"status", "code", "message", "html", "headers", "applied"})
-DEEDS = OUTAGES | {"drop", "cut", "delay", "expire", "revoke", "limit", "lock"}
-MATCHERS = frozenset({"method", "path", "body"})
-WHEN = frozenset({"nth", "every", "times", "probability", "seed"})
 
 
 class BadRuleError(ValueError):
     """A rule that says something the script does not know."""
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which requests a rule is about; what is left out matches all."""
+
+    method: str | None = None
+    path: str | None = None
+    body: str | None = None
+
+
+class Do(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What befalls a request."""
+
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    html: bool = False
+    headers: dict[str, str] | None = None
+    applied: bool = False
+    drop: Literal["before", "after"] | None = None
+    cut: int | None = None
+    delay: float | None = None
+    expire: Literal["session"] | None = None
+    revoke: Literal["grant"] | None = None
+    limit: Literal["spent"] | None = None
+    lock: bool | int | list[int] | None = None
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A rule as it is posted."""
+
+    do: Do
+    match: Match = Match()
+    nth: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    every: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    seed: int = 1
 
 
 @dataclass(slots=True)
@@ -85,38 +118,28 @@ class Rule:
         }
 
 
-def parse_rule(document: dict[str, Any]) -> Rule:
-    """Read a rule as it is posted; an unknown key is an error, not a rule that never fires."""
-    match, do = document.get("match", {}), document.get("do", {})
-    _refuse_unknown(document, WHEN | {"match", "do"})
-    _refuse_unknown(match, MATCHERS)
-    _refuse_unknown(do, DEEDS)
+def parse_rule(posted: dict[str, Any]) -> Rule:
+    """Read a rule as it is posted; an unknown word is an error, not a rule that never fires."""
+    try:
+        document = msgspec.convert(posted, Document)
+    except msgspec.ValidationError as error:
+        raise BadRuleError(str(error)) from error
+    do = msgspec.to_builtins(document.do)
     if not do:
-        raise BadRuleError("a rule needs a 'do'")
-    seed = int(document.get("seed", 1))
+        raise BadRuleError("a rule needs something to do")
+    endless = document.every is not None or document.probability is not None
     return Rule(
         do=do,
-        method=match["method"].upper() if match.get("method") else None,
-        path=_pattern(match.get("path")),
-        body=_pattern(match.get("body")),
-        nth=int(document.get("nth", document.get("every", 1))),
-        every=int(document.get("every", 1)),
-        times=_times(document),
-        probability=document.get("probability"),
-        seed=seed,
-        dice=random.Random(seed),
+        method=document.match.method and document.match.method.upper(),
+        path=_pattern(document.match.path),
+        body=_pattern(document.match.body),
+        nth=document.nth or document.every or 1,
+        every=document.every or 1,
+        times=document.times or (None if endless else 1),
+        probability=document.probability,
+        seed=document.seed,
+        dice=random.Random(document.seed),
     )
-
-
-def _times(document: dict[str, Any]) -> int | None:
-    if document.get("times") is not None:
-        return int(document["times"])
-    return None if {"every", "probability"} & document.keys() else 1
-
-
-def _refuse_unknown(document: dict[str, Any], known: Iterable[str]) -> None:
-    if unknown := document.keys() - set(known):
-        raise BadRuleError(f"unknown: {', '.join(sorted(unknown))}")
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

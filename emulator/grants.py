@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from emulator.errors import ApiError
 from emulator.exchange import Caller
@@ -172,10 +174,11 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def as_app(document: dict[str, Any], app: ConnectedApp) -> None:
-    """Change an app's settings; an unknown name is refused, a list is taken as a tuple."""
-    unknown = document.keys() - set(ConnectedApp.__slots__)
-    if unknown:
+def configure(app: ConnectedApp, settings: dict[str, Any]) -> None:
+    """Change an app; a setting it does not have, or of the wrong type, is refused."""
+    if unknown := settings.keys() - set(ConnectedApp.__slots__):
         raise ApiError(400, "INVALID_INPUT", f"An app has no {', '.join(sorted(unknown))}")
-    for name, value in document.items():
-        setattr(app, name, tuple(value) if isinstance(value, list) else value)
+    # ValidationError is a ValueError, which the control endpoints answer with 400.
+    changed = msgspec.convert({**asdict(app), **settings}, ConnectedApp)
+    for name in settings:
+        setattr(app, name, getattr(changed, name))

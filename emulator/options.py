@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 # Where the sf CLI and a local program commonly wait for the browser to come back.
 REDIRECT_URIS = (
@@ -10,6 +11,26 @@ REDIRECT_URIS = (
     "http://localhost:8788/callback",
     "http://127.0.0.1:8788/callback",
 )
+
+
+class Choices(TypedDict, total=False):
+    """What a test may choose by keyword, as `Options` explains it."""
+
+    cases: int
+    seed: int
+    port: int
+    tls: bool
+    live: bool
+    live_seconds: float
+    api_limit: int
+    session_seconds: float
+    rotation: bool
+    client_id: str | None
+    client_secret: str | None
+    refresh_token: str | None
+    password: str
+    certificate: str
+    redirect_uris: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

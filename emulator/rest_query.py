@@ -11,8 +11,8 @@ from emulator.routes import Route
 
 if TYPE_CHECKING:
     from emulator.exchange import Request
-    from emulator.soql.render import Rendered
     from emulator.rest import Rest
+    from emulator.soql.render import Rendered
 
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)", re.IGNORECASE)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import msgspec
 
 from emulator.exchange import Request
-from emulator.options import REDIRECT_URIS, Options
+from emulator.options import Options
 from emulator.serving import Serving, ServingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
+    from emulator.options import Choices
     from emulator.org import Org
 
 __all__ = ["Emulator", "ServingError"]
@@ -32,48 +33,19 @@ class ControlError(Exception):
 class Emulator:
     """An org that answers on `url` while the context is open.
 
-    The org belongs to the server's thread: reach it with `run`, or over HTTP like everybody else.
+    Options are those of `Options`, `path` being the file it is kept in. The org may be asked from
+    any thread; `run` does so between two requests, in the server's own.
     """
 
     def __init__(
         self,
         *,
-        cases: int = 1000,
-        seed: int = 1,
-        port: int = 0,
-        tls: bool = False,
-        rotation: bool = False,
-        live: bool = False,
-        live_seconds: float = 1.0,
         path: str | None = None,
         without: Collection[str] = (),
-        api_limit: int = 100_000,
-        session_seconds: float = 7200,
-        client_id: str | None = None,
-        client_secret: str | None = None,
-        refresh_token: str | None = None,
-        certificate: str = "",
-        redirect_uris: Collection[str] = REDIRECT_URIS,
         clock: Callable[[], datetime] | None = None,
+        **choices: Unpack[Choices],
     ) -> None:
-        self.options = Options(
-            cases=cases,
-            seed=seed,
-            port=port,
-            tls=tls,
-            rotation=rotation,
-            live=live,
-            live_seconds=live_seconds,
-            state=path,
-            without=frozenset(without),
-            api_limit=api_limit,
-            session_seconds=session_seconds,
-            client_id=client_id,
-            client_secret=client_secret,
-            refresh_token=refresh_token,
-            certificate=certificate,
-            redirect_uris=tuple(redirect_uris),
-        )
+        self.options = Options(state=path, without=frozenset(without), **choices)
         self._clock = clock
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._serve, name="emulated-org", daemon=True)

@@ -1,7 +1,8 @@
 """Describe answers, reduced to what we use; they decode from Salesforce's JSON and back to it.
 
 Source: REST API Developer Guide, "sObject Describe"; "DescribeSObjectResult" in the SOAP guide.
-Keys that are missing count as false, empty or null.
+Keys that are missing count as false, empty or null; the four verbs of an object count as allowed,
+since the org itself refuses what is not.
 """
 
 from datetime import datetime
@@ -69,10 +70,10 @@ class SObjectSummary(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     label: str = ""
     label_plural: str = ""
     key_prefix: str | None = None
-    queryable: bool = False
-    createable: bool = False
-    updateable: bool = False
-    deletable: bool = False
+    queryable: bool = True
+    createable: bool = True
+    updateable: bool = True
+    deletable: bool = True
     undeletable: bool = False
     replicateable: bool = False
     retrieveable: bool = False

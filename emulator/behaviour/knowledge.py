@@ -82,7 +82,7 @@ def archive(engine: Engine, kav_id: str, *, user_id: str) -> None:
     """Take the version online down."""
     online = _version(engine, kav_id, "Online")
     stamp = engine.stamp()
-    values = {"PublishStatus": "Archived", "ArchivedDate": stamp, "ArchivedById": user_id}
+    values: Row = {"PublishStatus": "Archived", "ArchivedDate": stamp, "ArchivedById": user_id}
     values |= {"ArticleArchivedDate": stamp, "ArticleArchivedById": user_id, "IsLatestVersion": 0}
     _move(engine, online, values, stamp, user_id)
     gone = {"ArchivedDate": stamp, "ArchivedById": user_id}

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import httpx
 import msgspec
@@ -167,6 +168,35 @@ def test_the_program_tells_where_it_is_and_ends_when_told():
             assert client.get("/emulator/health").json()["status"] == "ok"
             os.kill(program.pid, signal.SIGTERM)
             assert program.wait(10) == 0
+
+
+def test_the_program_ends_in_silence_though_a_request_still_waits():
+    """No traceback for whoever pressed Ctrl-C during a delay."""
+    command = [sys.executable, "-m", "emulator", "--port", "0", "--cases", "200", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        url = msgspec.json.decode(program.stdout.readline())["url"]
+        httpx.post(f"{url}/emulator/faults", json={"do": {"delay": 60}})
+        with httpx.Client(base_url=url) as client, pytest.raises(httpx.ReadTimeout):
+            client.get("/services/data", timeout=0.3)
+        program.send_signal(signal.SIGINT)
+        assert (program.wait(10), program.stderr.read()) == (0, b"")
+
+
+def test_a_setting_an_app_does_not_have_is_refused(org):
+    """Nor one of the wrong type."""
+    with pytest.raises(ControlError, match="rotaton"):
+        org.configure(rotaton=True)
+    with pytest.raises(ControlError, match="bool"):
+        org.configure(rotation="yes")
+
+
+def test_a_live_desk_writes_by_itself():
+    """Nobody calls, and the journal grows."""
+    with Emulator(cases=200, live=True, live_seconds=0.01) as org:
+        deadline = time.monotonic() + 30
+        while not org.journal() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert org.journal()
 
 
 def test_settings_can_be_pasted_and_given(monkeypatch):

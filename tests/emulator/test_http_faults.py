@@ -160,11 +160,22 @@ def test_a_delay_comes_before_the_answer(org, api):
         api.get("limits", timeout=0.2)
 
 
-def test_a_misspelt_rule_is_refused_at_once(org):
-    """Rather than never firing."""
-    answer = httpx.post(f"{org.url}/emulator/faults", json={"do": {"stauts": 503}})
-    assert answer.status_code == 400
-    assert "stauts" in answer.text
+@pytest.mark.parametrize(
+    ("rule", "named"),
+    [
+        ({"do": {"stauts": 503}}, "stauts"),
+        ({"do": {"drop": "during"}}, "during"),
+        ({"do": {"status": "503"}}, "status"),
+        ({"do": {}}, "something to do"),
+        ({"do": {"status": 503}, "nth": 0}, "nth"),
+        ({"do": {"status": 503}, "match": {"path": "("}}, "regular expression"),
+    ],
+)
+def test_a_rule_that_could_never_fire_is_refused_at_once(org, rule, named):
+    """With the word that is wrong."""
+    answer = httpx.post(f"{org.url}/emulator/faults", json=rule)
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_INPUT")
+    assert named in answer.json()[0]["message"]
 
 
 def test_cleared_faults_strike_no_more(org, api):
