@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 
-def select(fields: str, sobject: str, **equal: str) -> str:
-    tests = " AND ".join(f"{name} = '{value}'" for name, value in equal.items())
-    return " ".join(["SELECT", fields, "FROM", sobject, *(["WHERE", tests] if tests else [])])
+def select(fields: str, sobject: str, *tests: str, **equal: str) -> str:
+    both = [*tests, *(f"{name} = '{value}'" for name, value in equal.items())]
+    return " ".join(["SELECT", fields, "FROM", sobject, "WHERE", " AND ".join(both)])
