@@ -1,5 +1,6 @@
 """A command: one change that somebody wants made in Salesforce, in the form it travels in."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,14 @@ from uuid import UUID, uuid4
 
 Fields: TypeAlias = dict[str, Any]
 REFERENCE = "$command"
+_LONGEST = {  # characters that the outbox has room for
+    "sobject": 80,
+    "record_id": 18,
+    "external_id_field": 80,
+    "external_id": 255,
+    "idempotency_key": 255,
+}
+_INT32 = 2**31
 
 
 class Op(StrEnum):
@@ -42,6 +51,18 @@ class Command:
     not_before: datetime | None = None
     id: str = field(default_factory=lambda: str(uuid4()))
 
+    def __post_init__(self) -> None:
+        """Refuse what no store could hold, whoever made the command."""
+        for key, longest in _LONGEST.items():
+            value = getattr(self, key)
+            if value is not None and len(_storable(key, value)) > longest:
+                raise InvalidCommand(f"{key!r} has {len(value)} characters, at most {longest} fit")
+        if not -_INT32 <= self.priority < _INT32:
+            raise InvalidCommand(f"'priority' must be a 32-bit number, not {self.priority}")
+        for name, content in self.fields.items():
+            _storable("fields", name)
+            _storable(f"fields.{name}", content)
+
     @classmethod
     def from_json(cls, form: object) -> "Command":
         """Read the JSON form; raises `InvalidCommand` for anything that is not one."""
@@ -69,13 +90,22 @@ class Command:
         ]
         return tuple(dict.fromkeys([*self.depends_on, *found]))
 
+    def resolved(self, records: Mapping[str, str | None]) -> Fields:
+        """Give the fields with every reference replaced by the record that its command made."""
+        return {
+            name: records[value[REFERENCE]] if isinstance(value, Mapping) else value
+            for name, value in self.fields.items()
+        }
+
 
 def lane(command: Command) -> str:
     """Name the record the command works on: commands of one lane run one after another."""
     if command.record_id:
         return f"{command.sobject}/{command.record_id}"
     if command.op is Op.UPSERT:
-        return f"{command.sobject}/{command.external_id_field}={command.external_id}"
+        # Most external ids are compared without regard to case: one lane too few is safe.
+        key = (command.external_id or "").lower()
+        return f"{command.sobject}/{command.external_id_field}={key}"
     return f"{command.sobject}/new/{command.id}"
 
 
@@ -98,9 +128,27 @@ def _fields(key: str, value: object) -> Fields | None:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise InvalidCommand(f"{key!r} must be an object of field names and values")
     for name, content in value.items():
-        if isinstance(content, Mapping) and REFERENCE in content:
+        if isinstance(content, Mapping) and set(content) == {REFERENCE}:
             _uuid(f"fields.{name}.{REFERENCE}", content[REFERENCE])
+        elif isinstance(content, Mapping | list):
+            raise InvalidCommand(
+                f"'fields.{name}' must be text, a number, true, false, null, "
+                f'or {{"{REFERENCE}": "<id of an earlier command>"}}'
+            )
     return dict(value)
+
+
+def _storable(key: str, value: Any) -> Any:
+    """Let through what both databases and JSON can hold."""
+    if isinstance(value, str) and ("\0" in value or _has_half_a_character(value)):
+        raise InvalidCommand(f"{key!r} holds a character that is no text (NUL or a lone surrogate)")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidCommand(f"{key!r} must be a number that JSON knows, not {value!r}")
+    return value
+
+
+def _has_half_a_character(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _instant(key: str, value: object) -> datetime | None:

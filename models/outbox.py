@@ -8,8 +8,9 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import UtcDateTime
-from models.control import CommandId, Json
+from models.control import CommandId
 from models.defaults import new_uuid, next_command, utc_now
+from models.given import GivenInstant, GivenJson
 
 
 class CommandState(StrEnum):
@@ -67,12 +68,12 @@ class OutboxEntry(SQLModel, table=True):
     record_id: str | None = Field(sa_column=Column(String(18)))
     external_id_field: str | None = Field(sa_column=Column(String(80)))
     external_id: str | None = Field(sa_column=Column(String(255)))
-    fields: Any = Field(sa_column=Column(Json, nullable=False, server_default=text("'{}'")))
+    fields: Any = Field(sa_column=Column(GivenJson, nullable=False, server_default=text("'{}'")))
     idempotency_key: str | None = Field(sa_column=Column(String(255), unique=True))
-    expected_modstamp: datetime | None = Field(sa_column=Column(UtcDateTime))
-    depends_on: Any = Field(sa_column=Column(Json))
+    expected_modstamp: datetime | None = Field(sa_column=Column(GivenInstant))
+    depends_on: Any = Field(sa_column=Column(GivenJson))
     priority: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
-    not_before: datetime | None = Field(sa_column=Column(UtcDateTime))
+    not_before: datetime | None = Field(sa_column=Column(GivenInstant))
     state: str = Field(
         sa_column=Column(String(16), nullable=False, server_default=text("'pending'"))
     )
@@ -81,7 +82,7 @@ class OutboxEntry(SQLModel, table=True):
     error_message: str | None = Field(sa_column=Column(Text))
     result_id: str | None = Field(sa_column=Column(String(18)))
     submitted_at: datetime = Field(
-        sa_column=Column(UtcDateTime, nullable=False, server_default=utc_now())
+        sa_column=Column(GivenInstant, nullable=False, server_default=utc_now())
     )
     finished_at: datetime | None = Field(sa_column=Column(UtcDateTime))
     # Ours: null until the row has been admitted (validated, put into its lane).

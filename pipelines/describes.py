@@ -13,6 +13,7 @@ from store.engine import Store
 
 FRESH = timedelta(hours=1)
 """A describe is large and seldom changes; a refused field has it asked again at once."""
+_SECOND = timedelta(seconds=1)
 
 
 class Describes:
@@ -24,7 +25,7 @@ class Describes:
         self._client = client
         self._store = store
         self._clock = clock
-        self._parsed: dict[tuple[str, datetime], Describe | None] = {}
+        self._parsed: dict[str, tuple[datetime, Describe | None]] = {}
 
     def get(self, sobject: str, *, max_age: timedelta = FRESH) -> Describe | None:
         """Describe an sObject; None when the org has none of that name, or hides it."""
@@ -38,8 +39,10 @@ class Describes:
         return self._ask(self._client, sobject, known)
 
     def _ask(self, client: Client, sobject: str, known: Describe | None) -> Describe | None:
+        # The header has whole seconds: what changed within the last one would go unseen.
+        since = known.as_of - _SECOND if known and known.as_of else None
         try:
-            found = client.describe(sobject, modified_since=known.as_of if known else None)
+            found = client.describe(sobject, modified_since=since)
         except (NotFound, Drifted):
             self._keep(sobject, None)
             return None
@@ -55,7 +58,8 @@ class Describes:
             descriptions.keep(tx, sobject, body, fetched_at=self._clock())
 
     def _parse(self, sobject: str, fetched_at: datetime, body: str | None) -> Describe | None:
-        key = (sobject, fetched_at)
-        if key not in self._parsed:
-            self._parsed[key] = msgspec.json.decode(body, type=Describe) if body else None
-        return self._parsed[key]
+        known = self._parsed.get(sobject)
+        if known is None or known[0] != fetched_at:
+            known = (fetched_at, msgspec.json.decode(body, type=Describe) if body else None)
+            self._parsed[sobject] = known
+        return known[1]

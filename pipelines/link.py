@@ -42,8 +42,13 @@ def link_by_refresh_token(
     clock: Clock,
     http: httpx.Client,
     name: str = accounts.DEFAULT,
+    origin: str | None = None,
 ) -> Linked:
-    """Try the refresh token and keep what it gave; refuses another org's under a known name."""
+    """Try the refresh token and keep what it gave; refuses another org's under a known name.
+
+    `origin` is the token that stands in the settings, if another: it counts as used from now on,
+    since trying it later may meet a grant that this link has replaced.
+    """
     blank = Token(
         access_token="",
         refresh_token=refresh_token,
@@ -59,7 +64,7 @@ def link_by_refresh_token(
         "login_url": app.login_url,
         "org_id": token.org_id,
         "user_id": token.user_id,
-        "linked_from": sealed_origin(refresh_token, cipher),
+        "linked_from": cipher.encrypt((origin or refresh_token).encode()).decode(),
         "refreshed_at": clock(),
     }
     with store.begin() as tx:
@@ -81,10 +86,6 @@ def needs_link(
         return True
     origin = unsealed(account.linked_from, cipher)
     return not hmac.compare_digest(origin.encode(), refresh_token.encode())
-
-
-def sealed_origin(refresh_token: str, cipher: Cipher) -> str:
-    return cipher.encrypt(refresh_token.encode()).decode()
 
 
 def _refuse_other_org(store: Store, name: str, token: Token) -> None:

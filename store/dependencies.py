@@ -6,30 +6,35 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.outbox import CommandState, Dependency, OutboxEntry
+from models.outbox import FAILED, CommandState, Dependency, OutboxEntry
 
 _table = Dependency.__table__  # type: ignore[attr-defined]
 _commands = OutboxEntry.__table__  # type: ignore[attr-defined]
 
+_FAILED = frozenset({*FAILED, CommandState.DISCARDED})
 FAILED_CODE = "DEPENDENCY_FAILED"
 
 
 def link(tx: Connection, command_id: str, parents: Iterable[str]) -> tuple[int, str | None]:
     """Write down what a command waits for.
 
-    Returns how many of the parents are unfinished, and the first that is missing or has failed.
+    Returns how many of the parents are unfinished, and the first that is missing, has failed or
+    was submitted later: commands that only wait for earlier ones never wait for each other.
     """
     wanted = list(parents)
     tx.execute(delete(_table).where(_table.c.command_id == command_id))
     if not wanted:
         return 0, None
-    query = select(_commands.c.id, _commands.c.state).where(_commands.c.id.in_(wanted))
+    own = select(_commands.c.seq).where(_commands.c.id == command_id).scalar_subquery()
+    query = select(_commands.c.id, _commands.c.state).where(
+        _commands.c.id.in_(wanted), _commands.c.seq < own
+    )
     if tx.dialect.name == "postgresql":
         # A parent that settles at this moment must see the link, or be seen to have settled.
         query = query.with_for_update()
-    states: dict[str, str] = dict(tx.execute(query).tuples().all())
+    states: dict[str, str] = dict(tx.execute(query).all())
     for parent in wanted:
-        if states.get(parent) in {None, "rejected", "dead", "discarded"}:
+        if states.get(parent, CommandState.DISCARDED) in _FAILED:
             return 0, parent
     waiting = [parent for parent in wanted if states[parent] != CommandState.APPLIED]
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
@@ -43,13 +48,16 @@ def link(tx: Connection, command_id: str, parents: Iterable[str]) -> tuple[int, 
 
 def satisfy(tx: Connection, parent: str) -> None:
     """Release one hold on every command that waited for this one."""
-    waiting = select(_table.c.command_id).where(_table.c.depends_on == parent)
-    tx.execute(
-        update(_commands)
-        .where(_commands.c.id.in_(waiting), _commands.c.waits_for > 0)
-        .values(waits_for=_commands.c.waits_for - 1)
+    released = tx.execute(
+        delete(_table).where(_table.c.depends_on == parent).returning(_table.c.command_id)
     )
-    tx.execute(delete(_table).where(_table.c.depends_on == parent))
+    waiting = list(released.scalars())
+    if waiting:
+        tx.execute(
+            update(_commands)
+            .where(_commands.c.id.in_(waiting), _commands.c.waits_for > 0)
+            .values(waits_for=_commands.c.waits_for - 1)
+        )
 
 
 def fail(tx: Connection, parent: str, *, now: datetime) -> None:

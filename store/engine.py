@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
 from store.errors import StoreError, StoreUnavailable
 
@@ -72,7 +72,10 @@ def translated() -> Iterator[None]:
     """Turn what the drivers raise about the store itself into `StoreError`."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        # Of a damaged file SQLite says DatabaseError itself; other subclasses are about values.
+        if type(error) not in {DatabaseError, OperationalError, InterfaceError}:
+            raise
         raise _explain(str(error.orig or error)) from error
     except (psycopg.OperationalError, sqlite3.OperationalError) as error:
         raise _explain(str(error)) from error
@@ -103,6 +106,7 @@ def _explain(message: str) -> StoreError:
 def _postgresql(url: str) -> Engine:
     return create_engine(
         url,
+        hide_parameters=True,  # they are customers' words, and errors are logged
         pool_size=20,
         max_overflow=20,
         pool_pre_ping=True,
@@ -114,6 +118,7 @@ def _postgresql(url: str) -> Engine:
 def _sqlite(url: str) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,
         pool_size=20,
         max_overflow=20,
         connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False},

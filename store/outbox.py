@@ -1,15 +1,23 @@
-"""The outbox: commands are appended, admitted to a lane, claimed one per lane, and settled."""
+"""The outbox: commands are appended, admitted to a lane, claimed one per lane, and settled.
+
+Where commands are in flight, their claims carry a lease: who does not renew it is lost, and what
+it was sending becomes unclear. `docs/outbox.md` draws the moves.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
+    String,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -20,12 +28,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.outbox import IN_FLIGHT, Attempt, CommandState, OutboxEntry
+from models.outbox import FAILED, IN_FLIGHT, OPEN, Attempt, CommandState, OutboxEntry
 from store import dependencies
 from store.errors import LeaseLost
 
 _table = OutboxEntry.__table__  # type: ignore[attr-defined]
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
+_NO_END = 2**62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,26 +75,34 @@ def by_key(tx: Connection, keys: Iterable[str]) -> dict[str, str]:
             _table.c.idempotency_key.in_(list(keys))
         )
     )
-    return dict(found.tuples().all())
+    return dict(found.all())
+
+
+def known(tx: Connection, ids: Iterable[str]) -> set[str]:
+    """Tell which of these commands are there already."""
+    return set(tx.execute(select(_table.c.id).where(_table.c.id.in_(list(ids)))).scalars())
 
 
 def unadmitted(tx: Connection, limit: int) -> list[OutboxEntry]:
     """Take rows that other programs inserted and nobody has looked at."""
-    query = select(_table).where(_table.c.state == CommandState.PENDING, _table.c.lane.is_(None))
-    return _entries(tx, query.order_by(_table.c.seq).limit(limit))
+    return _entries(tx, select(_table).where(_new()).order_by(_table.c.seq).limit(limit))
 
 
-def admit(tx: Connection, command_id: str, **values: Any) -> None:
-    """Put a checked row into its lane, unless it has moved on meanwhile."""
-    waiting = _table.c.state == CommandState.PENDING
-    tx.execute(update(_table).where(_table.c.id == command_id, waiting).values(**values))
+def admit(tx: Connection, command_id: str, values: Mapping[str, Any]) -> None:
+    """Put a checked row into its lane, unless somebody else has done so or it has moved on."""
+    tx.execute(update(_table).where(_table.c.id == command_id, _new()).values(**values))
+
+
+def hold(tx: Connection, command_id: str, *, waits_for: int) -> None:
+    """Keep a command back until as many others are applied."""
+    tx.execute(update(_table).where(_table.c.id == command_id).values(waits_for=waits_for))
 
 
 def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: datetime) -> None:
-    """Reject a row that was never sent."""
-    tx.execute(
+    """Reject a new row, with what waits for it."""
+    refused = tx.execute(
         update(_table)
-        .where(_table.c.id == command_id, _table.c.state == CommandState.PENDING)
+        .where(_table.c.id == command_id, _new())
         .values(
             state=CommandState.REJECTED,
             error_code=code,
@@ -93,7 +110,8 @@ def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: dat
             finished_at=now,
         )
     )
-    dependencies.fail(tx, command_id, now=now)
+    if refused.rowcount:
+        dependencies.fail(tx, command_id, now=now)
 
 
 def claim(tx: Connection, claim: Claim) -> list[OutboxEntry]:
@@ -113,7 +131,11 @@ def expire(tx: Connection, *, now: datetime) -> int:
     """Declare unclear what a lost worker was sending."""
     lost = tx.execute(
         update(_table)
-        .where(_table.c.state == CommandState.SENDING, _table.c.lease_until < now)
+        .where(
+            _is_in_flight(_table),
+            _is(_table, CommandState.SENDING),
+            _table.c.lease_until < now,
+        )
         .values(state=CommandState.UNCLEAR, lease_owner=None, lease_until=None)
         .returning(_table.c.id, _table.c.attempts)
     ).all()
@@ -127,6 +149,16 @@ def expire(tx: Connection, *, now: datetime) -> int:
             message="the worker was lost before it could tell the outcome",
         )
     return len(lost)
+
+
+def renew(tx: Connection, *, owner: str, until: datetime) -> int:
+    """Extend the leases of all that this owner has in flight."""
+    renewed = tx.execute(
+        update(_table)
+        .where(_is_in_flight(_table), _table.c.lease_owner == owner)
+        .values(lease_until=until)
+    )
+    return renewed.rowcount
 
 
 def settle(
@@ -172,19 +204,15 @@ def settle(
 
 def hand_back(tx: Connection, entry: OutboxEntry, *, owner: str) -> None:
     """Undo a claim whose request was never sent."""
+    ours = (_table.c.id == entry.id, _table.c.lease_owner == owner)
+    free = {"lease_owner": None, "lease_until": None}
+    if entry.state == CommandState.UNCLEAR:
+        tx.execute(update(_table).where(*ours).values(**free))
+        return
     unsent = tx.execute(
         update(_table)
-        .where(
-            _table.c.id == entry.id,
-            _table.c.lease_owner == owner,
-            _table.c.state == CommandState.SENDING,
-        )
-        .values(
-            state=CommandState.PENDING,
-            attempts=_table.c.attempts - 1,
-            lease_owner=None,
-            lease_until=None,
-        )
+        .where(*ours, _table.c.state == CommandState.SENDING)
+        .values(state=CommandState.PENDING, attempts=_table.c.attempts - 1, **free)
     )
     if unsent.rowcount:
         tx.execute(
@@ -192,35 +220,28 @@ def hand_back(tx: Connection, entry: OutboxEntry, *, owner: str) -> None:
                 _attempts.c.command_id == entry.id, _attempts.c.number == entry.attempts
             )
         )
-    tx.execute(
-        update(_table)
-        .where(_table.c.id == entry.id, _table.c.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None)
-    )
 
 
 def has_due(tx: Connection, *, now: datetime) -> bool:
     """Tell whether a drain would find something to do."""
-    new = and_(_table.c.state == CommandState.PENDING, _table.c.lane.is_(None))
-    lost = and_(_table.c.state.in_(IN_FLIGHT), _table.c.lease_until < now)
+    lost = and_(_is_in_flight(_table), _table.c.lease_until < now)
     # One question each: every one has a small index of its own.
     return any(
         tx.execute(select(_table.c.id).where(condition).limit(1)).first()
-        for condition in (_due(now), new, lost, _unclear(now))
+        for condition in (_due(now), _new(), lost, _unclear(now))
     )
 
 
 def unfinished(tx: Connection) -> int:
     """Count the commands that are still to be finished, due or not."""
-    open_states = (CommandState.PENDING, *IN_FLIGHT)
-    return int(
-        tx.execute(
-            select(func.count()).select_from(_table).where(_table.c.state.in_(open_states))
-        ).scalar_one()
-    )
+    query = select(func.count()).select_from(_table).where(_is_open(_table))
+    return int(tx.execute(query).scalar_one())
 
 
 def get(tx: Connection, command_id: str) -> OutboxEntry | None:
+    """Find a command; None for an id that is unknown or none at all."""
+    if not _is_uuid(command_id):
+        return None
     found = _entries(tx, select(_table).where(_table.c.id == command_id))
     return found[0] if found else None
 
@@ -229,7 +250,7 @@ def results(tx: Connection, ids: Iterable[str]) -> dict[str, str | None]:
     """Give the records that these commands made."""
     wanted = list(ids)
     found = tx.execute(select(_table.c.id, _table.c.result_id).where(_table.c.id.in_(wanted)))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def attempts(tx: Connection, command_id: str) -> list[Attempt]:
@@ -242,7 +263,7 @@ def attempts(tx: Connection, command_id: str) -> list[Attempt]:
 def counts(tx: Connection) -> dict[str, int]:
     """Count commands by state."""
     rows = tx.execute(select(_table.c.state, func.count()).group_by(_table.c.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def listing(
@@ -267,9 +288,11 @@ def listing(
 
 def revive(tx: Connection, command_id: str) -> bool:
     """Return a rejected or dead command to the queue; it is checked anew."""
+    if not _is_uuid(command_id):
+        return False
     revived = tx.execute(
         update(_table)
-        .where(_table.c.id == command_id, _table.c.state.in_(["rejected", "dead"]))
+        .where(_table.c.id == command_id, _table.c.state.in_(FAILED))
         .values(
             state=CommandState.PENDING,
             lane=None,
@@ -285,8 +308,10 @@ def revive(tx: Connection, command_id: str) -> bool:
 
 
 def discard(tx: Connection, command_id: str, *, now: datetime) -> bool:
-    """Give a command up for good."""
-    states = [CommandState.PENDING, CommandState.REJECTED, CommandState.DEAD]
+    """Give a command up for good, with what waits for it."""
+    if not _is_uuid(command_id):
+        return False
+    states = (CommandState.PENDING, *FAILED)
     gone = tx.execute(
         update(_table)
         .where(_table.c.id == command_id, _table.c.state.in_(states))
@@ -297,33 +322,64 @@ def discard(tx: Connection, command_id: str, *, now: datetime) -> bool:
     return gone.rowcount == 1
 
 
+def _is_uuid(text: str) -> bool:
+    # PostgreSQL raises for a comparison with anything else.
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _new(table: FromClause = _table) -> ColumnElement[bool]:
+    return and_(_is(table, CommandState.PENDING), table.c.lane.is_(None))
+
+
 def _unclear(now: datetime) -> ColumnElement[bool]:
     return and_(
-        _table.c.state == CommandState.UNCLEAR,
+        _is_in_flight(_table),
+        _is(_table, CommandState.UNCLEAR),
         or_(_table.c.lease_until.is_(None), _table.c.lease_until < now),
         or_(_table.c.not_before.is_(None), _table.c.not_before <= now),
     )
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    other = _table.alias("other")
-    ahead = or_(
-        other.c.state.in_(IN_FLIGHT),
-        and_(other.c.state == CommandState.PENDING, other.c.seq < _table.c.seq),
-    )
-    in_the_way = exists().where(
-        other.c.lane == _table.c.lane,
-        other.c.id != _table.c.id,
-        other.c.state.in_((CommandState.PENDING, *IN_FLIGHT)),
-        ahead,
+    new, flying, ahead = (_table.alias(name) for name in ("new", "flying", "ahead"))
+    # Nobody knows yet which record a new row is about: what was submitted after it waits for that.
+    oldest_new = select(func.min(new.c.seq)).where(_new(new)).scalar_subquery()
+    first_of_lane = (
+        select(func.min(ahead.c.seq))
+        .where(ahead.c.lane == _table.c.lane, _is_open(ahead))
+        .scalar_subquery()
     )
     return and_(
-        _table.c.state == CommandState.PENDING,
+        _is(_table, CommandState.PENDING),
         _table.c.lane.is_not(None),
         _table.c.waits_for == 0,
         or_(_table.c.not_before.is_(None), _table.c.not_before <= now),
-        ~in_the_way,
+        _table.c.seq < func.coalesce(oldest_new, _NO_END),
+        _table.c.seq == first_of_lane,
+        ~exists().where(flying.c.lane == _table.c.lane, _is_in_flight(flying)),
     )
+
+
+def _is(table: FromClause, state: CommandState) -> ColumnElement[bool]:
+    # Spelled out, not bound: only so do both databases see which partial index serves.
+    return table.c.state == bindparam(None, state.value, String, literal_execute=True)
+
+
+def _is_in_flight(table: FromClause) -> ColumnElement[bool]:
+    return _is_one_of(table, IN_FLIGHT)
+
+
+def _is_open(table: FromClause) -> ColumnElement[bool]:
+    return _is_one_of(table, OPEN)
+
+
+def _is_one_of(table: FromClause, states: Iterable[CommandState]) -> ColumnElement[bool]:
+    values = [state.value for state in states]
+    return table.c.state.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
 
 
 def _take(
@@ -351,8 +407,8 @@ def _take(
     entries = sorted(
         (OutboxEntry(**row) for row in rows), key=lambda entry: (-entry.priority, entry.seq or 0)
     )
-    for entry in entries if more_attempts else ():
-        _begin(tx, entry, claim)
+    if more_attempts:
+        _begin(tx, entries, claim)
     return entries
 
 
@@ -361,16 +417,18 @@ def _locked(tx: Connection, query: Select[Any]) -> Select[Any]:
     return query.with_for_update(skip_locked=True) if tx.dialect.name == "postgresql" else query
 
 
-def _begin(tx: Connection, entry: OutboxEntry, claim: Claim) -> None:
-    tx.execute(
-        insert(_attempts).values(
-            command_id=entry.id,
-            number=entry.attempts,
-            started_at=claim.now,
-            outcome=entry.state,
-            worker=claim.owner,
-        )
-    )
+def _begin(tx: Connection, entries: list[OutboxEntry], claim: Claim) -> None:
+    begun = [
+        {
+            "command_id": entry.id,
+            "number": entry.attempts,
+            "started_at": claim.now,
+            "outcome": entry.state,
+            "worker": claim.owner,
+        }
+        for entry in entries
+    ]
+    tx.execute(insert(_attempts), begun)
 
 
 def _end(
@@ -386,7 +444,13 @@ def _end(
     tx.execute(
         update(_attempts)
         .where(_attempts.c.command_id == command_id, _attempts.c.number == number)
-        .values(finished_at=now, outcome=outcome, error_code=code, error_message=message)
+        .values(
+            finished_at=now,
+            outcome=outcome,
+            # Where a lost reply was found to have been a success, why it was unclear stays told.
+            error_code=code or _attempts.c.error_code,
+            error_message=message or _attempts.c.error_message,
+        )
     )
 
 

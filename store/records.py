@@ -58,8 +58,14 @@ class _Upsert:
         driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
         with driver.cursor() as cursor:
             cursor.execute(self._create_stage)
-            self._copy(cursor, rows)
-            cursor.execute(self._merge, {"read_at": read_at})
+            try:
+                with driver.transaction():  # a savepoint: a COPY that fails takes all with it
+                    self._copy(cursor, rows)
+            except psycopg.errors.CharacterNotInRepertoire:
+                # PostgreSQL's text cannot hold U+0000, which Salesforce lets through.
+                self._copy(cursor, [tuple(map(_without_nul, row)) for row in rows])
+            # A plan kept from when the table was small would scan it for each row once it is not.
+            cursor.execute(self._merge, {"read_at": read_at}, prepare=False)
             return cursor.rowcount
 
     def _copy(self, cursor: psycopg.Cursor[Any], rows: Iterable[Row]) -> None:
@@ -67,11 +73,7 @@ class _Upsert:
         with cursor.copy(names) as copy:
             copy.set_types([_POSTGRES_TYPES[field.kind] for field in self.fields])
             for row in rows:
-                try:
-                    copy.write_row(row)
-                except psycopg.DataError:
-                    # PostgreSQL's text cannot hold U+0000, which Salesforce lets through.
-                    copy.write_row(tuple(map(_without_nul, row)))
+                copy.write_row(row)
 
     @property
     def table(self) -> str:
@@ -100,8 +102,10 @@ class _Upsert:
             f"INSERT INTO {self.table} AS t"
             f" ({self.columns}, synced_at, deleted_at, deleted_cause)"
             f" SELECT {columns}, %(read_at)s, {self._tombstone(_staged)}"
-            f" FROM {self.stage} s LEFT JOIN {self.table} t ON t.id = s.id"
-            # The join leaves out what has not changed, so that it costs no lock and no WAL.
+            # The join leaves out what has not changed, so that it costs no lock and no WAL;
+            # OFFSET 0 has each row looked up by its key, where a hash join reads the whole table.
+            f" FROM {self.stage} s LEFT JOIN LATERAL"
+            f" (SELECT * FROM {self.table} WHERE id = s.id OFFSET 0) t ON true"
             f" WHERE t.id IS NULL OR {self._newer('s', '%(read_at)s', 'IS DISTINCT FROM')}"
             f" ON CONFLICT (id) DO UPDATE SET {self.assignments}"
             f" WHERE {self._newer('excluded', 'excluded.synced_at', 'IS DISTINCT FROM')}"
@@ -111,22 +115,30 @@ class _Upsert:
     def assignments(self) -> str:
         names = [field.column for field in self.fields if field.column != "id"]
         names += ["synced_at", "deleted_at", "deleted_cause"]
-        return ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        copied = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
+        return copied if self._may_be_deleted else f"{copied}, is_deleted = false"
+
+    @property
+    def _may_be_deleted(self) -> bool:
+        """Some sObjects know no deletion: what is read of them lives."""
+        return "is_deleted" in {field.column for field in self.fields}
 
     def _newer(self, source: str, read_at: str, differs: str) -> str:
         others = [f.column for f in self.fields if f.column not in {"id", "system_modstamp"}]
         mine = ", ".join(f't."{name}"' for name in others)
         theirs = ", ".join(f'{source}."{name}"' for name in others)
+        deleted = f"{source}.is_deleted" if self._may_be_deleted else "false"
         return (
             f"({source}.system_modstamp > t.system_modstamp"
             f" OR ({source}.system_modstamp = t.system_modstamp AND {read_at} >= t.synced_at"
-            f" AND ({theirs}) {differs} ({mine})))"
+            f" AND (({theirs}) {differs} ({mine})"
+            f" OR (t.deleted_at IS NOT NULL) {differs} {deleted})))"
         )
 
     def _tombstone(self, value: Any) -> str:
-        names = {field.column for field in self.fields}
-        if "is_deleted" not in names:
+        if not self._may_be_deleted:
             return "NULL, NULL"
+        names = {field.column for field in self.fields}
         merged = (
             f" WHEN {value(self, 'master_record_id')} IS NOT NULL THEN 'merged'"
             if "master_record_id" in names
@@ -181,7 +193,7 @@ def keys(tx: Connection, model: type[SObject]) -> Iterator[tuple[str, datetime, 
     """Give every row's id, stamp and whether it is a tombstone."""
     table = model.table()
     query = select(table.c.id, table.c.system_modstamp, table.c.deleted_at.is_not(None))
-    yield from tx.execute(query).tuples()
+    yield from (tuple(row) for row in tx.execute(query))
 
 
 def bury(tx: Connection, model: type[SObject], ids: Sequence[str], *, at: datetime) -> int:
@@ -190,6 +202,6 @@ def bury(tx: Connection, model: type[SObject], ids: Sequence[str], *, at: dateti
     buried = tx.execute(
         update(table)
         .where(table.c.id.in_(ids), table.c.deleted_at.is_(None))
-        .values(is_deleted=True, deleted_at=at, deleted_cause="unseen")
+        .values(is_deleted=True, deleted_at=at, deleted_cause="unseen", synced_at=at)
     )
     return buried.rowcount

@@ -119,6 +119,11 @@ def ring(tx: Connection, sobject: str, *, now: datetime, again_after: timedelta)
     return rung.rowcount == 1
 
 
+def silence(tx: Connection, sobject: str) -> None:
+    """Take an ask back that reached nobody."""
+    tx.execute(update(_table).where(_table.c.sobject == sobject).values(rung_at=None))
+
+
 def verified(tx: Connection, model: type[SObject], through: datetime) -> None:
     """Raise the instant up to which org and store were seen to agree."""
     ensure(tx, model.sobject)

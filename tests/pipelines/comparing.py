@@ -1,0 +1,134 @@
+"""Org and store side by side, by another way than the product's: plain HTTP, JSON and SELECT."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from emulator.server import Emulator
+from models import CATALOG, by_name
+from models.sobject import SObject
+from store.engine import Store
+
+Rows = dict[str, dict[str, Any]]
+
+_TOTALS = {"LineItemCount", "Subtotal", "TotalPrice", "GrandTotal", "Discount"}
+# What the org computes without moving the record's stamp: by the minute, or from its lines.
+COMPUTED = {
+    "CaseMilestone": {
+        "ElapsedTimeInMins",
+        "ElapsedTimeInHrs",
+        "ActualElapsedTimeInMins",
+        "TimeRemainingInMins",
+        "TimeSinceTargetInMins",
+    },
+    "ServiceContract": _TOTALS,
+    "WorkOrder": _TOTALS,
+}
+
+
+def differences(org: Emulator, store: Store, *sobjects: str) -> list[str]:
+    """Compare every field of every record of these sObjects, or of all; a line a difference."""
+    models = [by_name(name) for name in sobjects] or CATALOG
+    return [line for model in models for line in _differences(org, store, model)]
+
+
+def compared(org: Emulator, store: Store) -> int:
+    """Count the values that `differences` looks at, so that a test can ask for many."""
+    return sum(len(row) for model in CATALOG for row in _rows_of_org(org, store, model).values())
+
+
+def _differences(org: Emulator, store: Store, model: type[SObject]) -> Iterator[str]:
+    theirs, ours = _rows_of_org(org, store, model), _rows_of_store(store, model)
+    for record_id in sorted(theirs.keys() ^ ours.keys()):
+        yield f"{model.sobject} {record_id}: only in the {'org' if record_id in theirs else 'store'}"
+    for record_id in sorted(theirs.keys() & ours.keys()):
+        row = ours[record_id]
+        for column, value in theirs[record_id].items():
+            if (type(value), value) != (type(row[column]), row[column]):
+                yield f"{model.sobject} {record_id} {column}: {value!r} is {row[column]!r}"
+        if bool(row["is_deleted"]) != (row["deleted_at"] is not None):
+            yield f"{model.sobject} {record_id}: a tombstone by halves"
+
+
+def _rows_of_org(org: Emulator, store: Store, model: type[SObject]) -> Rows:
+    with _session(org) as http:
+        described = http.get(f"sobjects/{model.sobject}/describe").json()["fields"]
+        types = {field["name"]: field["type"] for field in described}
+        computed = COMPUTED.get(model.sobject, set())
+        columns = {
+            field.api_name: field.column
+            for field in model.fields()
+            if field.api_name in types and field.api_name not in computed
+        }
+        query = f"SELECT {', '.join(columns)} FROM {model.sobject}"  # noqa: S608
+        if model.sobject == "Knowledge__kav":
+            query += " WHERE PublishStatus IN ('Draft', 'Online', 'Archived')"
+        return {
+            record["Id"]: {
+                column: _as_stored(record[name], types[name], is_sqlite=store.is_sqlite)
+                for name, column in columns.items()
+            }
+            for record in _records(http, query)
+        }
+
+
+def _session(org: Emulator) -> httpx.Client:
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": org.refresh_token,
+        "client_id": org.client_id,
+        "client_secret": org.client_secret,
+    }
+    token = httpx.post(f"{org.url}/services/oauth2/token", data=form).json()["access_token"]
+    return httpx.Client(
+        base_url=f"{org.url}/services/data/v67.0/", headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+def _records(http: httpx.Client, query: str) -> Iterator[dict[str, Any]]:
+    answer = http.get("queryAll", params={"q": query})
+    while True:
+        page = json.loads(answer.raise_for_status().content, parse_float=Decimal)
+        yield from page["records"]
+        if page["done"]:
+            return
+        answer = http.get(http.base_url.join(page["nextRecordsUrl"]))
+
+
+def _as_stored(value: Any, kind: str, *, is_sqlite: bool) -> Any:
+    if value is None:
+        return None
+    kinds = _ON_SQLITE if is_sqlite else _ON_POSTGRESQL
+    return kinds.get(kind, str)(value)
+
+
+def _sqlite_number(value: Any) -> int | float:
+    # NUMERIC affinity: what is whole becomes an integer.
+    exact = Decimal(value)
+    return int(exact) if exact == exact.to_integral_value() else float(exact)
+
+
+_NUMBERS = ("double", "currency", "percent")
+_ON_SQLITE: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_NUMBERS, _sqlite_number),
+    "datetime": lambda text: f"{text[:23]}Z",
+    "int": int,
+    "boolean": int,
+}
+_ON_POSTGRESQL: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_NUMBERS, Decimal),
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "int": int,
+    "boolean": bool,
+}
+
+
+def _rows_of_store(store: Store, model: type[SObject]) -> Rows:
+    with store.read() as tx:
+        rows = tx.exec_driver_sql(f"SELECT * FROM {model.table().name}").mappings()  # noqa: S608
+        return {row["id"]: dict(row) for row in rows}

@@ -1,0 +1,127 @@
+"""Tokens rest as ciphertext, are renewed once for all processes, and die for all at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from emulator.server import Emulator
+from salesforce.errors import GrantDead
+from store import accounts
+from store.engine import Store
+from tests.pipelines import refreshing
+from tests.pipelines.reading import Reader, approve_again
+from tests.store.shared import migrated
+
+
+@pytest.fixture
+def desk() -> Iterator[Emulator]:
+    """An org of its own for each test: grants die here, and refresh tokens rotate."""
+    with Emulator(cases=200, rotation=True) as org:
+        yield org
+
+
+def _data_calls(org: Emulator) -> int:
+    return sum(1 for entry in org.requests()["recent"] if "/services/data/" in entry["path"])
+
+
+def _refreshes(org: Emulator) -> int:
+    recent = org.requests()["recent"]
+    return sum(1 for entry in recent if entry["path"] == "/services/oauth2/token")
+
+
+def test_no_token_stands_readable_in_the_file(desk: Emulator, tmp_path: Path) -> None:
+    """Neither the refresh token nor the access token is in the database's bytes."""
+    with (
+        migrated(f"sqlite:///{tmp_path / 'store.db'}") as store,
+        closing(Reader(desk, store)) as reader,
+    ):
+        reader.client.limits()
+        token = reader.vault().current()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"scsync_accounts" in stored
+    for secret in (token.access_token, token.refresh_token, desk.refresh_token, reader.key):
+        assert secret
+        assert secret.encode() not in stored
+    assert token.access_token not in repr(token)
+
+
+def test_the_wrong_key_is_said_in_so_many_words(reader: Reader) -> None:
+    """A lost key ends in a clear refusal with the remedy, not in a cryptographer's error."""
+    with pytest.raises(GrantDead, match=r"cannot be decrypted.*SCSYNC_SECRET_KEY") as raised:
+        reader.vault(Fernet(Fernet.generate_key())).current()
+    assert raised.value.code == "WRONG_SECRET_KEY"
+
+
+def test_many_threads_and_processes_refresh_once(reader: Reader) -> None:
+    """Two processes of four threads meet an expired session: one refresh, nobody is refused."""
+    org = reader.org
+    reader.client.limits()
+    org.expire_sessions()
+    before = _refreshes(org)
+    url = reader.store.url.render_as_string(hide_password=False)
+    arguments = [url, reader.key, org.client_id, org.client_secret, org.url]
+    command = [sys.executable, "-m", refreshing.__name__, *arguments]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
+    for process in started:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()[-2_000:]
+    assert _refreshes(org) - before == 1
+    reader.client.limits()
+    assert reader.vault().current().refresh_token != org.refresh_token
+
+
+def test_only_who_saw_the_current_token_may_renew_it(reader: Reader) -> None:
+    """Who comes with a token that was renewed meanwhile, or while another renews, is turned away."""
+    reader.client.limits()
+    vault, version = reader.vault(), reader.vault().current().version
+    assert not vault.lease(version - 1, "late")
+    assert vault.lease(version, "first")
+    assert not vault.lease(version, "second")
+    vault.release("second")
+    assert not vault.lease(version, "second")
+    vault.release("first")
+    assert vault.lease(version, "second")
+
+
+def test_a_dead_grant_stops_all_calls(reader: Reader) -> None:
+    """After one refusal nothing is sent any more, by this client or by another."""
+    reader.client.limits()
+    reader.org.revoke_grants()
+    with pytest.raises(GrantDead):
+        reader.client.limits()
+    calls, refreshes = _data_calls(reader.org), _refreshes(reader.org)
+    with pytest.raises(GrantDead):
+        reader.client.limits()
+    with closing(reader.new_client()) as other, pytest.raises(GrantDead):
+        other.limits()
+    assert (_data_calls(reader.org), _refreshes(reader.org)) == (calls, refreshes)
+
+
+def test_a_pull_on_a_dead_grant_is_recorded_and_raised(reader: Reader) -> None:
+    """The whole cycle ends, the run says why, the object is free for the next."""
+    reader.org.revoke_grants()
+    reader.org.expire_sessions()
+    with pytest.raises(GrantDead):
+        reader.pull()
+    assert (reader.run().outcome, bool(reader.run().error_code)) == ("failed", True)
+    assert reader.mark().owner is None
+
+
+def test_linking_anew_revives_a_dead_account(store: Store) -> None:
+    """With a new refresh token the same client works again, without a restart."""
+    with Emulator(cases=200) as org, closing(Reader(org, store)) as reader:
+        reader.client.limits()
+        org.revoke_grants()
+        with pytest.raises(GrantDead):
+            reader.client.limits()
+        reader.link(approve_again(org))
+        assert reader.client.limits()
+        with store.read() as tx:
+            account = accounts.get(tx, "default")
+        assert account is not None
+        assert (account.state, account.reason) == ("linked", None)

@@ -1,0 +1,70 @@
+"""One migrated store on each database for the whole run, emptied after each test."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import URL
+from sqlmodel import SQLModel
+
+from store import migrate
+from store.engine import Store
+
+
+@contextmanager
+def migrated(url: str) -> Iterator[Store]:
+    """Open a store in the shape that this program knows."""
+    with closing(Store(url)) as store:
+        migrate.upgrade(store)
+        yield store
+
+
+def empty(store: Store) -> None:
+    """Take every row out, so that the next test finds the store new."""
+    with store.begin() as tx:
+        for table in SQLModel.metadata.sorted_tables:
+            tx.execute(table.delete())
+
+
+@pytest.fixture(scope="session")
+def run_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with migrated(f"sqlite:///{tmp_path_factory.mktemp('run') / 'store.db'}") as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def run_postgres(shared_postgres: URL) -> Iterator[Store]:
+    name = f"scsync_run_{secrets.token_hex(6)}"
+    server = shared_postgres.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            url = shared_postgres.set(database=name).render_as_string(hide_password=False)
+            with migrated(url) as store:
+                yield store
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def sqlite_store(run_sqlite: Store) -> Iterator[Store]:
+    """An empty store on SQLite, for what is the same on both."""
+    yield run_sqlite
+    empty(run_sqlite)
+
+
+@pytest.fixture
+def postgres_store(run_postgres: Store) -> Iterator[Store]:
+    """An empty store on PostgreSQL, for what only it can do."""
+    yield run_postgres
+    empty(run_postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty store, on either database."""
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found
