@@ -47,7 +47,7 @@ def checkup(
         yield _version(api_version, versions)
         yield _limits(client)
     except SalesforceError as error:
-        yield Finding("login", Verdict.FAILURE, str(error), error.remedy or "Run scsync link.")
+        yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "Run scsync link.")
         return
     for model in models:
         yield _object(model, describes, key_field)
@@ -92,7 +92,7 @@ def _object(model: type[SObject], describes: Describes, key_field: str) -> Findi
         remedy = "Switch it on, grant it to the user, or leave it out of SCSYNC_OBJECTS."
         return Finding(model.sobject, Verdict.WARNING, str(reason), remedy)
     except SalesforceError as error:
-        return Finding(model.sobject, Verdict.FAILURE, str(error), error.remedy or "")
+        return Finding(model.sobject, Verdict.FAILURE, error.message, error.remedy or "")
     seen = f"{len(plan.fields)} fields readable"
     key = describe.field(key_field) if describe else None
     if not model.upsert_key or (key and key.unique and key.external_id and key.createable):

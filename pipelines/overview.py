@@ -71,7 +71,7 @@ def _object(
         watermark=mark.since,
         verified_through=mark.verified_through,
         fresh_as_of=mark.finished_at,
-        last_outcome=run.outcome if run else None,
+        last_outcome=(run.outcome or "running") if run else None,
         last_error=run.error_message if run else None,
         skipped=mark.skipped,
         missing_fields=len(mark.missing_fields or ()),

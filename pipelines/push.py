@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from models.command import Command
 from models.outbox import CommandState, OutboxEntry
 from pipelines import retry
 from pipelines.describes import Describes
+from pipelines.keeper import SPAN, Held, kept
 from pipelines.readback import ReadBack
 from pipelines.send import send
 from pipelines.submit import Desk, command_of
@@ -23,8 +25,6 @@ from store.engine import Store
 from store.errors import LeaseLost
 from store.outbox import Settlement
 
-LEASE = timedelta(minutes=3)
-"""Longer than the slowest answer we wait for (120 s): who holds it longer is lost."""
 BATCH = 8
 """Commands marked as being sent at once by one drain: what a lost worker leaves to verify."""
 
@@ -63,32 +63,51 @@ class Pusher:
     def drain(self) -> Drained:
         """Apply what is due until nothing is, the account is in trouble, or we are to stop."""
         done = Drained()
-        read_back = ReadBack(client=self.client, store=self.store, describes=self.describes)
-        while not self.stopping() and done.held_up is None:
-            entries = self._next()
-            if not entries:
-                break
-            done = self._settle_all(entries, done, read_back)
-        read_back.flush()
+        held = Held(self.clock)
+        read_back = ReadBack(
+            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+        )
+        with kept(lambda: self._renew(held)):
+            while not self.stopping() and done.held_up is None:
+                try:
+                    entries = self._next(held)
+                except SalesforceError as trouble:  # met while new rows were checked
+                    done = replace(done, held_up=trouble)
+                    break
+                if not entries:
+                    break
+                done = self._settle_all(entries, done, read_back, held)
+            read_back.flush()
         return done
 
-    def _next(self) -> list[OutboxEntry]:
+    def _next(self, held: Held) -> list[OutboxEntry]:
         """Take up lost commands first: their records wait for them."""
-        now = self.clock()
         self.desk.admit()
-        try:
-            with self.store.begin() as tx:
-                outbox.expire(tx, now=now)
-                claim = outbox.Claim(owner=self.owner, now=now, until=now + LEASE, limit=BATCH)
-                return outbox.claim_unclear(tx, claim) or outbox.claim(tx, claim)
-        except IntegrityError:
-            # Another worker took a command of the same record in this very moment.
-            return self._next()
+        while True:
+            now = self.clock()
+            claim = outbox.Claim(owner=self.owner, now=now, until=now + SPAN, limit=BATCH)
+            try:
+                with self.store.begin() as tx:
+                    outbox.expire(tx, now=now)
+                    entries = outbox.claim_unclear(tx, claim) or outbox.claim(tx, claim)
+            except IntegrityError:
+                continue  # another worker took a command of the same record in this very moment
+            held.extend(claim.until)
+            return entries
+
+    def _renew(self, held: Held) -> None:
+        until = self.clock() + SPAN
+        with self.store.begin() as tx:
+            outbox.renew(tx, owner=self.owner, until=until)
+        held.extend(until)
 
     def _settle_all(
-        self, entries: list[OutboxEntry], done: Drained, read_back: ReadBack
+        self, entries: list[OutboxEntry], done: Drained, read_back: ReadBack, held: Held
     ) -> Drained:
         for place, entry in enumerate(entries):
+            if self.stopping() or held.is_over():
+                self._hand_back(entries[place:])
+                return done
             with structlog.contextvars.bound_contextvars(command=entry.id, object=entry.sobject):
                 result, trouble = self._attempt(entry)
                 done = self._settle(entry, result, done, read_back)
@@ -102,7 +121,8 @@ class Pusher:
             command = command_of(entry)
             parents = self._parents(command)
             if entry.state == CommandState.UNCLEAR:
-                return resolve(command, client=self.client, parents=parents), None
+                found = resolve(command, client=self.client, parents=parents)
+                return retry.looked(found, entry), None
             record_id = send(command, client=self.client, parents=parents)
         except SalesforceError as error:
             return self._refused(entry, error)
@@ -112,12 +132,9 @@ class Pusher:
         self, entry: OutboxEntry, error: SalesforceError
     ) -> tuple[Settlement, SalesforceError | None]:
         if error.consequence is Consequence.CHANGED:
-            self.describes.get(entry.sobject, max_age=timedelta(0))
+            with suppress(SalesforceError):  # what the org says of the command counts, not this
+                self.describes.get(entry.sobject, max_age=timedelta(0))
         settlement = retry.settlement(error, entry, now=self.clock(), jitter=self.jitter)
-        if entry.state == CommandState.UNCLEAR and settlement.state is not CommandState.DEAD:
-            # Looking failed, so nothing is known yet: look again.
-            later = settlement.not_before or self.clock() + retry.wait(entry.failures)
-            settlement = replace(settlement, state=CommandState.UNCLEAR, not_before=later)
         return settlement, error if retry.concerns_account(error) else None
 
     def _parents(self, command: Command) -> dict[str, str | None]:

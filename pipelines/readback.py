@@ -1,6 +1,8 @@
 """Read-back: records that commands have touched come into the store at once."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,8 +14,10 @@ from salesforce.client import Client
 from salesforce.errors import SalesforceError
 from store import records
 from store.engine import Store
+from store.errors import StoreError
 
 MOST = 200  # ids in one query: about 5,000 of the 16,384 bytes that a URI may have
+SOON = timedelta(seconds=2)
 
 log = structlog.get_logger()
 
@@ -21,17 +25,29 @@ log = structlog.get_logger()
 class ReadBack:
     """Collects what was touched and reads it in batches; a pull would bring the same, later."""
 
-    def __init__(self, *, client: Client, store: Store, describes: Describes) -> None:
+    def __init__(
+        self,
+        *,
+        client: Client,
+        store: Store,
+        describes: Describes,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._client = client
         self._store = store
         self._describes = describes
+        self._clock = clock
         self._touched: dict[str, set[str]] = defaultdict(set)
+        self._since = clock()
 
     def add(self, sobject: str, record_id: str | None) -> None:
-        """Note a touched record; reads when a query is full."""
-        if record_id:
-            self._touched[sobject].add(record_id)
-        if len(self._touched[sobject]) >= MOST:
+        """Note a touched record; reads when a query is full, or the first has waited enough."""
+        if not record_id:
+            return
+        if not self._touched:
+            self._since = self._clock()
+        self._touched[sobject].add(record_id)
+        if len(self._touched[sobject]) >= MOST or self._clock() - self._since >= SOON:
             self.flush()
 
     def flush(self) -> None:
@@ -42,12 +58,10 @@ class ReadBack:
                 self._read(sobject, sorted(ids))
             except (Skip, LookupError) as reason:
                 log.debug("readback.skipped", object=sobject, reason=str(reason))
-            except SalesforceError as error:
+            except (SalesforceError, StoreError) as error:
                 log.warning("readback.failed", object=sobject, error=str(error))
 
     def _read(self, sobject: str, ids: list[str]) -> None:
-        if not ids:
-            return
         model = by_name(sobject)
         plan = plan_for(model, self._describes.get(sobject))
         batch = by_ids(plan, ids, client=self._client, exact=not self._store.is_sqlite)

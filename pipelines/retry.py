@@ -1,6 +1,7 @@
 """What an error means for a command: when to try again, or how it ends."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -9,6 +10,7 @@ from salesforce.errors import (
     Consequence,
     GrantDead,
     LimitExceeded,
+    Misconfigured,
     Outdated,
     SalesforceError,
     SessionExpired,
@@ -17,9 +19,15 @@ from salesforce.errors import (
 from store.outbox import Settlement
 
 MOST_FAILURES = 12
-"""About twenty minutes of a locked row; then a person should look."""
+"""About twelve minutes of a locked row; then a person should look."""
 
 _BAD_REQUEST = 400
+_NO_SERVICE = 503
+_CLOSED_TO_US = frozenset(
+    ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "CLIENT_NOT_ACCESSIBLE_FOR_USER"]
+)
+_PAUSE = timedelta(seconds=5)
+_LONG_PAUSE = timedelta(minutes=1)
 
 Jitter = Callable[[], float]
 
@@ -29,13 +37,20 @@ def wait(failures: int) -> timedelta:
     return timedelta(seconds=min(120, 2 ** min(failures, 7)))
 
 
+def pause(error: SalesforceError) -> timedelta:
+    """How long to leave an account in peace that is in trouble."""
+    own = _LONG_PAUSE if error.consequence is Consequence.LATER else _PAUSE
+    return max(own, min(error.retry_after or own, _LONG_PAUSE))
+
+
 def concerns_account(error: SalesforceError) -> bool:
     """Tell whether the trouble is the org's or the grant's, so that none would fare better."""
     if error.outcome_unknown:
-        return False
+        return error.status == _NO_SERVICE
     if isinstance(error, Unavailable):
         return error.status != _BAD_REQUEST  # a 400 speaks of the row: a trigger that timed out
-    return isinstance(error, GrantDead | LimitExceeded | SessionExpired)
+    troubles = GrantDead | LimitExceeded | SessionExpired | Misconfigured
+    return isinstance(error, troubles) or error.code in _CLOSED_TO_US
 
 
 def settlement(
@@ -45,17 +60,33 @@ def settlement(
     ended = partial(
         Settlement, error_code=error.code or type(error).__name__, error_message=str(error)
     )
-    if error.outcome_unknown:
-        return ended(state=CommandState.UNCLEAR)
+    spread = 0.5 + jitter()
+    later = now + wait(entry.failures) * spread
     if concerns_account(error):
-        later = now + timedelta(seconds=5) * (0.5 + jitter())
-        return ended(state=CommandState.PENDING, not_before=later, counts=False)
-    if _is_final(error, entry):
+        held_up = now + pause(error) * spread
+        state = CommandState.UNCLEAR if error.outcome_unknown else _waiting(entry)
+        return ended(state=state, not_before=held_up, counts=False)
+    if error.outcome_unknown:
+        # The first look is at once; where replies are lost again and again, it can wait.
+        return ended(state=CommandState.UNCLEAR, not_before=later if entry.failures else None)
+    if entry.state != CommandState.UNCLEAR and _is_final(error, entry):
         return ended(state=CommandState.REJECTED)
     if entry.failures + 1 >= MOST_FAILURES:
         return ended(state=CommandState.DEAD)
-    later = now + wait(entry.failures) * (0.5 + jitter())
-    return ended(state=CommandState.PENDING, not_before=later)
+    return ended(state=_waiting(entry), not_before=later)
+
+
+def looked(found: Settlement, entry: OutboxEntry) -> Settlement:
+    """Decide how a look at the org ends: what is lost every time is not sent for ever."""
+    if found.state is CommandState.PENDING and entry.failures >= MOST_FAILURES:
+        return replace(found, state=CommandState.DEAD, error_code="REPLIES_LOST")
+    return found
+
+
+def _waiting(entry: OutboxEntry) -> CommandState:
+    """Name the state to wait in: what is unclear stays so until a look succeeds."""
+    unclear = entry.state == CommandState.UNCLEAR
+    return CommandState.UNCLEAR if unclear else CommandState.PENDING
 
 
 def _is_final(error: SalesforceError, entry: OutboxEntry) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, assert_never
 
-from models.command import REFERENCE, Command, Op
+from models.command import Command, Op
 from salesforce.client import Client
 from salesforce.errors import NotFound, Outdated
 from salesforce.values import ExternalId
@@ -13,7 +13,7 @@ _GONE = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
 
 def send(command: Command, *, client: Client, parents: dict[str, str | None]) -> str:
     """Apply a command and return the record's id; raises what Salesforce says instead."""
-    fields = _resolved(command.fields, parents)
+    fields = command.resolved(parents)
     match command.op:
         case Op.CREATE:
             return _create(command, fields, client)
@@ -53,16 +53,6 @@ def _delete(command: Command, client: Client) -> None:
     except NotFound as error:
         if error.code not in _GONE:
             raise
-
-
-def _resolved(fields: dict[str, Any], parents: dict[str, str | None]) -> dict[str, Any]:
-    return {name: _value(value, parents) for name, value in fields.items()}
-
-
-def _value(value: Any, parents: dict[str, str | None]) -> Any:
-    if isinstance(value, dict) and set(value) == {REFERENCE}:
-        return parents[value[REFERENCE]]
-    return value
 
 
 def _key(command: Command) -> ExternalId:

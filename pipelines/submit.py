@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,7 +15,8 @@ from models.outbox import OutboxEntry
 from pipelines.describes import Describes
 from pipelines.validate import Problem, problems
 from salesforce.describe import Describe
-from salesforce.ids import is_id, to_18
+from salesforce.errors import Rejected
+from salesforce.ids import to_18
 from store import dependencies, outbox
 from store.engine import Store
 
@@ -77,49 +79,60 @@ class Desk:
             entries = outbox.unadmitted(tx, limit)
         # Describes may be asked for here, so no transaction is open; two workers may check the
         # same row, and come to the same result.
-        checked = [(entry, *self._read(entry)) for entry in entries]
+        look = _Look(self.describes)
+        checked = [(entry, *self._read(entry, look)) for entry in entries]
         if checked:
             with self.store.begin() as tx:
                 for entry, command, found in checked:
                     self._admit(tx, entry, command, found)
         return len(entries)
 
-    def drop_in(self, command: Command, *, key: str | None = None) -> None:
-        """Store a command unchecked, as any program may: it is admitted like all such rows."""
-        command = replace(command, idempotency_key=command.idempotency_key or key)
-        with self.store.begin() as tx:
-            outbox.append(tx, [{**_row(command, self.clock()), "lane": None}])
-
-    def check(self, command: Command) -> tuple[Command, list[Problem]]:
+    def _check(self, command: Command, look: "_Look") -> tuple[Command, list[Problem]]:
         """Give the command as it will be stored, and what is wrong with it."""
         action = action_of(command)
         if not self.allows(action):
             refusal = f"the action {action} is not enabled: see SCSYNC_ACTIONS"
             return command, [Problem("ACTION_DISABLED", None, refusal)]
-        describe = self.describes.get(command.sobject)
+        try:
+            describe = look.known(command.sobject)
+        except Rejected as error:  # no name that could stand in an address
+            return command, [Problem(error.code, None, str(error))]
         found = problems(command, describe)
         if any(problem.code == "INVALID_FIELD" for problem in found):
             # The field may be newer than our describe.
-            describe = self.describes.get(command.sobject, max_age=_NOW)
+            describe = look.anew(command.sobject)
             found = problems(command, describe)
-        return (command, found) if found else (self._complete(command, describe), [])
+        if found or describe is None:
+            return command, found
+        return self._complete(command, describe), []
 
-    def _complete(self, command: Command, describe: Describe | None) -> Command:
-        """Put the id into its long form, and a key on a create that can bear one."""
-        if command.record_id and is_id(command.record_id):
-            command = replace(command, record_id=to_18(command.record_id))
-        key = describe.field(self.key_field) if describe else None
-        if command.op is not Op.CREATE or key is None or key.name in command.fields:
+    def _complete(self, command: Command, describe: Describe) -> Command:
+        """Write names and ids in their one form, and put a key on a create that can bear one.
+
+        Salesforce takes `case` for `Case` and 15 characters for 18; the lane must not.
+        """
+        command = replace(
+            command,
+            sobject=describe.name,
+            record_id=to_18(command.record_id) if command.record_id else None,
+            external_id_field=_api_name(command.external_id_field or "", describe) or None,
+            fields={_api_name(name, describe): value for name, value in command.fields.items()},
+        )
+        key = describe.field(self.key_field)
+        if command.op is not Op.CREATE or command.external_id:
+            return command
+        if key is None or key.name in command.fields:
             return command
         if key.external_id and key.unique and key.createable and key.length >= len(command.id):
             return replace(command, external_id_field=key.name, external_id=command.id)
         return command
 
     def _checked(self, commands: Iterable[Command]) -> list[Command]:
+        look = _Look(self.describes)
         ready: list[Command] = []
         refusals: list[Refusal] = []
         for place, given in enumerate(commands, start=1):
-            command, found = self.check(given)
+            command, found = self._check(given, look)
             ready.append(command)
             if found:
                 refusals.append(Refusal(place, tuple(found)))
@@ -130,31 +143,33 @@ class Desk:
         return ready
 
     def _append(self, tx: Connection, commands: list[Command], start: int) -> list[Receipt]:
-        receipts = self._known(tx, commands)
-        now = self.clock()
+        first = self._first_of_each_key(tx, commands)
+        there = outbox.known(tx, [command.id for command in commands])
         fresh = [
             (place, command)
-            for place, (command, receipt) in enumerate(
-                zip(commands, receipts, strict=True), start=start + 1
-            )
-            if not receipt.repeated
+            for place, command in enumerate(commands, start=start + 1)
+            if first.get(command.idempotency_key, command.id) == command.id
+            and command.id not in there
         ]
+        now = self.clock()
         outbox.append(tx, [_row(command, now) for _, command in fresh])
+        # On PostgreSQL another submission may have brought the same key in this very moment.
+        keys = [c.idempotency_key for _, c in fresh if c.idempotency_key]
+        first.update(outbox.by_key(tx, keys))
+        stored = {c.id for _, c in fresh if first.get(c.idempotency_key, c.id) == c.id}
         for place, command in fresh:
-            self._link(tx, command, place)
-        return receipts
+            if command.id in stored:
+                self._link(tx, command, place)
+        ids = [first.get(command.idempotency_key, command.id) for command in commands]
+        return [_receipt(command_id, stored) for command_id in ids]
 
-    def _known(self, tx: Connection, commands: list[Command]) -> list[Receipt]:
-        keys = [command.idempotency_key for command in commands if command.idempotency_key]
-        known = outbox.by_key(tx, keys) if keys else {}
-        receipts = []
-        for command in commands:
-            key = command.idempotency_key
-            first = known.get(key) if key else None
-            if key and first is None:
-                known[key] = command.id
-            receipts.append(Receipt(first or command.id, repeated=first is not None))
-        return receipts
+    @staticmethod
+    def _first_of_each_key(tx: Connection, commands: list[Command]) -> dict[str | None, str]:
+        keyed = {c.idempotency_key: c.id for c in reversed(commands) if c.idempotency_key}
+        first: dict[str | None, str] = {}
+        first.update(keyed)
+        first.update(outbox.by_key(tx, keyed))
+        return first
 
     def _link(self, tx: Connection, command: Command, place: int) -> None:
         parents = command.references()
@@ -163,11 +178,11 @@ class Desk:
         waits_for, broken = dependencies.link(tx, command.id, parents)
         if broken:
             raise Refused([Refusal(place, (_broken(broken),))])
-        outbox.admit(tx, command.id, waits_for=waits_for)
+        outbox.hold(tx, command.id, waits_for=waits_for)
 
-    def _read(self, entry: OutboxEntry) -> tuple[Command | None, list[Problem]]:
+    def _read(self, entry: OutboxEntry, look: "_Look") -> tuple[Command | None, list[Problem]]:
         try:
-            return self.check(command_of(entry))
+            return self._check(command_of(entry), look)
         except InvalidCommand as error:
             return None, [Problem("INVALID_COMMAND", None, str(error))]
 
@@ -183,15 +198,25 @@ class Desk:
             text = "; ".join(str(problem) for problem in found)
             outbox.refuse(tx, entry.id, found[0].code, text, now=self.clock())
             return
-        outbox.admit(
-            tx,
-            entry.id,
-            lane=lane(command),
-            record_id=command.record_id,
-            external_id_field=command.external_id_field,
-            external_id=command.external_id,
-            waits_for=waits_for,
-        )
+        row = _row(command, entry.submitted_at)
+        settled = {"id", "idempotency_key", "submitted_at"}
+        values = {name: value for name, value in row.items() if name not in settled}
+        outbox.admit(tx, entry.id, {**values, "waits_for": waits_for})
+
+
+class _Look:
+    """Describes for one submission: each is looked up once, and asked for anew at most once."""
+
+    def __init__(self, describes: Describes) -> None:
+        self.known = cache(describes.get)
+        self.anew = cache(partial(describes.get, max_age=_NOW))
+
+
+def drop_in(command: Command, *, store: Store, now: datetime, key: str | None = None) -> None:
+    """Store a command unchecked, as any program may: it is admitted like all such rows."""
+    command = replace(command, idempotency_key=command.idempotency_key or key)
+    with store.begin() as tx:
+        outbox.append(tx, [{**_row(command, now), "lane": None}])
 
 
 def action_of(command: Command) -> str:
@@ -245,9 +270,22 @@ def _row(command: Command, now: datetime) -> dict[str, Any]:
     }
 
 
+def _receipt(command_id: str, stored: set[str]) -> Receipt:
+    """Give the receipt; the first of several with one key is the command, the rest repeat it."""
+    repeated = command_id not in stored
+    stored.discard(command_id)
+    return Receipt(command_id, repeated)
+
+
+def _api_name(name: str, describe: Describe) -> str:
+    field = describe.field(name)
+    return field.name if field else name
+
+
 def _broken(parent: str) -> Problem:
     return Problem(
         dependencies.FAILED_CODE,
         "depends_on",
-        f"command {parent} is unknown or has failed: submit or revive it first",
+        f"command {parent} is unknown, later than this one, or has failed: "
+        "submit or revive it first",
     )

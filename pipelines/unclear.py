@@ -44,16 +44,11 @@ def _create(command: Command, client: Client) -> Settlement:
 
 def _update(command: Command, client: Client, parents: dict[str, str | None]) -> Settlement:
     record_id = command.record_id or ""
-    asked = {
-        name: parents[value["$command"]] if isinstance(value, dict) else value
-        for name, value in command.fields.items()
-    }
+    asked = command.resolved(parents)
     try:
         found = client.retrieve(command.sobject, record_id, asked)
-    except NotFound as error:
-        return Settlement(
-            state=CommandState.PENDING, error_code=error.code, error_message=str(error)
-        )
+    except NotFound:
+        return _again()  # the org will say what is wrong
     return _applied(record_id) if stands(asked, found) else _again()
 
 
@@ -68,7 +63,10 @@ def _delete(command: Command, client: Client) -> Settlement:
 
 def _publish(command: Command, client: Client) -> Settlement:
     record_id = command.record_id or ""
-    found = client.retrieve(command.sobject, record_id, ["PublishStatus"])
+    try:
+        found = client.retrieve(command.sobject, record_id, ["PublishStatus"])
+    except NotFound:
+        return _again()
     return _applied(record_id) if found.get("PublishStatus") == "Online" else _again()
 
 
@@ -81,4 +79,5 @@ def _again() -> Settlement:
         state=CommandState.PENDING,
         error_code="NOT_APPLIED",
         error_message="the lost attempt left no trace in the org: sent again",
+        counts=False,
     )

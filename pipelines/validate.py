@@ -60,22 +60,24 @@ def _target(command: Command, describe: Describe) -> Iterator[Problem]:
         case Op.CREATE:
             if command.record_id:
                 yield Problem("RECORD_ID", "record_id", "a create has none: Salesforce gives it")
+            if command.external_id_field or command.external_id:
+                yield from _external_id(command, describe)
         case Op.UPSERT:
             yield from _external_id(command, describe)
         case Op.UPDATE | Op.DELETE | Op.PUBLISH:
             yield from _record_id(command, describe)
     if command.op in {Op.DELETE, Op.PUBLISH} and command.fields:
-        yield Problem("FIELDS", "fields", f"a {command.op} has none: leave them out")
+        yield Problem("FIELDS", "fields", f"{command.op} takes none: leave them out")
     if command.op is Op.PUBLISH and not command.sobject.endswith(_KNOWLEDGE):
         yield Problem("OP", "op", f"only knowledge articles are published, not {command.sobject}")
     if command.op in {Op.UPDATE, Op.UPSERT} and not command.fields:
-        yield Problem("FIELDS", "fields", f"an {command.op} needs at least one field")
+        yield Problem("FIELDS", "fields", f"{command.op} needs at least one field")
 
 
 def _external_id(command: Command, describe: Describe) -> Iterator[Problem]:
     if not command.external_id_field or not command.external_id:
         yield Problem(
-            "EXTERNAL_ID", "external_id", "an upsert needs external_id_field and external_id"
+            "EXTERNAL_ID", "external_id", "by key means both: external_id_field and external_id"
         )
         return
     field = describe.field(command.external_id_field)
@@ -87,11 +89,20 @@ def _external_id(command: Command, describe: Describe) -> Iterator[Problem]:
             f"{command.external_id_field} is not an external id of {command.sobject}"
             f"{_offer(usable)}",
         )
+    elif message := _wrong_key(field, command.external_id):
+        yield Problem("EXTERNAL_ID", "external_id", message)
+
+
+def _wrong_key(field: FieldDescribe, key: str) -> str | None:
+    if key in {".", ".."}:
+        return f"{key!r} cannot stand in an address: Salesforce would not find the record"
+    # Keys travel as text, whatever the field's type.
+    return _wrong_text(field, key) if field.type in _TEXT else None
 
 
 def _record_id(command: Command, describe: Describe) -> Iterator[Problem]:
     if not command.record_id:
-        yield Problem("RECORD_ID", "record_id", f"an {command.op} needs the record's id")
+        yield Problem("RECORD_ID", "record_id", f"{command.op} needs the record's id")
         return
     if not is_id(command.record_id):
         yield Problem(
@@ -135,12 +146,17 @@ def _field(command: Command, describe: Describe, name: str, value: Any) -> Itera
             f"{command.sobject} has no such field, or hides it from this user{_offer(near)}",
         )
         return
-    if command.op is Op.UPSERT and name == command.external_id_field:
+    key = command.external_id_field
+    if command.op in {Op.CREATE, Op.UPSERT} and key and field.name.lower() == key.lower():
         yield Problem("FIELDS", name, "the external id stands in external_id: leave it out here")
     if not _writable(command.op, field):
         yield Problem("INVALID_FIELD_FOR_INSERT_UPDATE", name, f"cannot be written by {command.op}")
         return
-    if value is None or (isinstance(value, dict) and REFERENCE in value):
+    if value is None:
+        if command.op is Op.UPDATE and not field.nillable:
+            yield Problem("REQUIRED_FIELD_MISSING", name, "cannot be emptied")
+        return
+    if isinstance(value, dict) and set(value) == {REFERENCE}:
         return
     message = _wrong(field, value)
     if message:
@@ -228,6 +244,7 @@ def _required(command: Command, describe: Describe) -> Iterator[Problem]:
     if command.op is not Op.CREATE:
         return
     given = {name.lower() for name, value in command.fields.items() if value is not None}
+    given.add((command.external_id_field or "").lower())
     for field in describe.fields:
         if field.required_on_create and field.type != "boolean" and field.name.lower() not in given:
             yield Problem("REQUIRED_FIELD_MISSING", field.name, "is required to create a record")

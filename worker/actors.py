@@ -11,6 +11,7 @@ from dramatiq.middleware import CurrentMessage
 from models import by_name
 from models.command import Command, InvalidCommand
 from pipelines.pull import Stopped
+from pipelines.submit import drop_in
 from salesforce.errors import SalesforceError
 from store.errors import StoreError
 from worker.app import App
@@ -52,7 +53,7 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
     @dramatiq.actor(
         broker=broker,
         queue_name=COMMANDS,
-        throws=(InvalidCommand,),
+        throws=(InvalidCommand, TypeError),  # unreadable, or not one argument: never to be read
         max_retries=1_000_000,  # the store will be back; a command that was accepted is kept
         min_backoff=1000,
         max_backoff=_MINUTE_MS,
@@ -60,7 +61,8 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
     def submit_command(form: dict[str, Any]) -> None:
         command = Command.from_json(form)
         message = CurrentMessage.get_current_message()
-        app.desk.drop_in(command, key=f"message:{message.message_id}" if message else None)
+        key = f"message:{message.message_id}" if message else None
+        drop_in(command, store=app.store, now=app.clock(), key=key)
         bells.ring(push.send)
 
     return Actors(pull=pull, push=push, submit_command=submit_command)

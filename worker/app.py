@@ -165,6 +165,7 @@ class App:
                 "SCSYNC_SCOPES lacks refresh_token: without it the link ends with the session; "
                 "use: api refresh_token offline_access"
             )
+        configured = self.settings.refresh_token
         with httpx.Client(timeout=30) as http:
             linked = link_by_refresh_token(
                 refresh_token,
@@ -174,6 +175,7 @@ class App:
                 clock=self.clock,
                 http=http,
                 name=self.name,
+                origin=configured.get_secret_value() if configured else None,
             )
         log.info("account.linked", account=linked.name, org=linked.org_id)
         return linked

@@ -4,7 +4,6 @@ A bell is a lease, rung by whoever has something to announce. The drain that ans
 until there is nothing left to do. A bell nobody answers falls silent by itself and is rung anew.
 """
 
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
@@ -12,13 +11,14 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection
 
+from pipelines import retry
+from pipelines.keeper import SPAN, kept
 from pipelines.push import Drained
 from store import leases, outbox
 from worker.app import App
 
-SLOTS = 4
-SPAN = timedelta(seconds=30)
-_RENEW = 10.0  # s
+SLOTS = 8
+"""Requests in flight at once over all processes: Salesforce answers a write in 0.1 to 1 s."""
 
 log = structlog.get_logger()
 
@@ -52,27 +52,23 @@ class Bells:
         """Drain the outbox while holding the bell; None when another answers it by now."""
         if not self._renew(slot, bell):
             return None
-        over = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(slot, bell, over), daemon=True)
-        keeper.start()
-        try:
+        with kept(lambda: self._renew(slot, bell)):
             drained = self._app.pusher().drain()
-        finally:
-            over.set()
-            keeper.join()
-            with self._app.store.begin() as tx:
-                leases.drop(tx, _name(slot), owner=bell)
         if drained.held_up:
             log.warning("push.held_up", error=str(drained.held_up))
+            # While we keep it, nobody can ring it: an account in trouble is left in peace.
+            self._renew(slot, bell, span=retry.pause(drained.held_up))
+        else:
+            self._drop(slot, bell)
         return drained
 
-    def _keep(self, slot: int, bell: str, over: threading.Event) -> None:
-        while not over.wait(_RENEW):
-            self._renew(slot, bell)
-
-    def _renew(self, slot: int, bell: str) -> bool:
+    def _renew(self, slot: int, bell: str, span: timedelta = SPAN) -> bool:
         with self._app.store.begin() as tx:
-            return leases.renew(tx, _name(slot), owner=bell, now=self._app.clock(), span=SPAN)
+            return leases.renew(tx, _name(slot), owner=bell, now=self._app.clock(), span=span)
+
+    def _drop(self, slot: int, bell: str) -> None:
+        with self._app.store.begin() as tx:
+            leases.drop(tx, _name(slot), owner=bell)
 
     def _hold(self, tx: Connection, slot: int, bell: str) -> bool:
         return leases.hold(tx, _name(slot), owner=bell, now=self._app.clock(), span=SPAN)

@@ -16,8 +16,9 @@ from worker.actors import COMMANDS, PULLS, PUSHES, Actors, declare
 from worker.app import App
 from worker.schedule import Schedule
 
-GRACE_MS = 8_000
-"""For what is in flight; together with the rest it stays below ten seconds."""
+GRACE_MS = 7_000
+"""For what is in flight."""
+_LAST_CALL = 9.0  # s: then we leave, even if the store or Redis does not let go of us
 
 log = structlog.get_logger()
 
@@ -61,11 +62,15 @@ class Daemon:
         self.broker.close()
 
     def _start_workers(self) -> None:
-        # Writes never wait behind a long first load: they have threads of their own.
+        # Writes never wait behind a long first load, nor accepting them behind sending them.
         writers = max(1, self.app.settings.threads // 2)
         readers = max(1, self.app.settings.threads - writers)
-        for queues, threads in (({PUSHES, COMMANDS}, writers), ({PULLS}, readers)):
-            worker = dramatiq.Worker(self.broker, queues=queues, worker_threads=threads)
+        # Each adds a middleware of its own to the broker, and is warned that it is not alone.
+        self.broker.logger.addFilter(lambda line: "of the same type twice" not in line.msg)
+        for queue, threads in ((PUSHES, writers), (PULLS, readers), (COMMANDS, 1)):
+            worker = dramatiq.Worker(self.broker, queues={queue}, worker_threads=threads)
+            # By default twice as many are fetched: bells that other processes could answer.
+            worker.queue_prefetch = threads
             worker.start()
             self._workers.append(worker)
         # The command line of dramatiq would emit this; time limits depend on it.
@@ -87,8 +92,15 @@ def run(daemon: Daemon, *, ready: Callable[[], None] | None = None) -> None:
         ready()
     asked.wait()
     log.info("daemon.stopping")
+    alarm = threading.Timer(_LAST_CALL, _leave)
+    alarm.daemon = True
+    alarm.start()
     daemon.stop()
     log.info("daemon.stopped")
+    _leave()
+
+
+def _leave() -> None:
     # A thread that waits for Salesforce would keep the process alive for minutes; what it was
     # sending is leased, and is found out about after the lease.
     logging.shutdown()

@@ -45,9 +45,19 @@ class Schedule:
             (self.sweep, TICK),
             (self.tidy, 3600.0),
         ):
-            self._scheduler.add_job(self._guarded(job), "interval", seconds=seconds)
+            self._scheduler.add_job(self.run, "interval", (job,), seconds=seconds)
         self._scheduler.start()
         log.info("scheduler.started", objects=len(self._app.models))
+
+    def run(self, job: Callable[[], None]) -> None:
+        """Run a job if this process leads; trouble is one line, and the next tick tries again."""
+        try:
+            if self._leads():
+                job()
+        except (StoreError, SalesforceError) as error:
+            log.error("schedule.held_up", job=job.__name__, error=str(error))
+        except redis.RedisError as error:
+            log.error("schedule.held_up", job=job.__name__, error=f"Redis: {error}")
 
     def stop(self) -> None:
         """Stop, and let the next one lead at once."""
@@ -87,22 +97,14 @@ class Schedule:
     def _ring(self, sobject: str, now: datetime) -> None:
         with self._app.store.begin() as tx:
             rung = watermarks.ring(tx, sobject, now=now, again_after=UNANSWERED)
-        if rung:
+        if not rung:
+            return
+        try:
             self._actors.pull.send(sobject)
-
-    def _guarded(self, job: Callable[[], None]) -> Callable[[], None]:
-        """Run only while leading; trouble is one line, and the next tick tries again."""
-
-        def run() -> None:
-            try:
-                if self._leads():
-                    job()
-            except (StoreError, SalesforceError) as error:
-                log.error("schedule.held_up", job=job.__name__, error=str(error))
-            except redis.RedisError as error:
-                log.error("schedule.held_up", job=job.__name__, error=f"Redis: {error}")
-
-        return run
+        except redis.RedisError:
+            with self._app.store.begin() as tx:
+                watermarks.silence(tx, sobject)  # nobody heard it: the next tick rings again
+            raise
 
     def _leads(self) -> bool:
         with self._app.store.begin() as tx:

@@ -1,0 +1,60 @@
+"""One emulated org for each file, and an account linked to it for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pytest
+
+from emulator.server import Emulator
+from tests.pipelines.push.ground import Place
+
+
+@pytest.fixture(scope="module")
+def shared_org() -> Iterator[Emulator]:
+    with Emulator(cases=200) as org:
+        yield org
+
+
+@pytest.fixture
+def org(shared_org: Emulator) -> Iterator[Emulator]:
+    yield shared_org
+    shared_org.clear_faults()
+    shared_org.limits(used=0)
+
+
+@pytest.fixture
+def place(org: Emulator, database_url: str) -> Iterator[Place]:
+    """An account on SQLite and on PostgreSQL."""
+    place = Place(org, database_url)
+    with closing(place.app):
+        yield place
+
+
+@pytest.fixture
+def small(org: Emulator, sqlite_url: str) -> Iterator[Place]:
+    """An account on SQLite alone, for what is the same on both."""
+    place = Place(org, sqlite_url)
+    with closing(place.app):
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared_place(shared_org: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An account for tests that leave nothing behind."""
+    place = Place(shared_org, f"sqlite:///{tmp_path_factory.mktemp('shared') / 'store.db'}")
+    with closing(place.app):
+        yield place
+
+
+@pytest.fixture
+def place_with(org: Emulator, sqlite_url: str) -> Iterator[Callable[..., Place]]:
+    """Make accounts with settings of their own."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Place:
+            place = Place(org, sqlite_url, **settings)
+            stack.enter_context(closing(place.app))
+            return place
+
+        yield make

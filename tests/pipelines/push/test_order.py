@@ -1,0 +1,121 @@
+"""One record's commands are applied in their order, none twice, however many are at work."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from models.outbox import CommandState
+from store import outbox
+from store.errors import LeaseLost
+from store.outbox import Settlement
+from tests.pipelines.push.ground import Place, update
+
+
+def subjects(place: Place) -> dict[str, list[str]]:
+    """What each record was called, in the order in which the org was told."""
+    told = defaultdict(list)
+    for entry in place.writes("Case"):
+        told[entry["id"]].append(entry["fields"]["Subject"])
+    return told
+
+
+def test_many_pushers_keep_each_record_in_order(place: Place) -> None:
+    """Five drains at once, with locked rows and lost replies under way, leave each row in order."""
+    cases = [place.case() for _ in range(6)]
+    place.org.fault(match={"method": "PATCH"}, every=11, do={"lock": True})
+    place.org.fault(match={"method": "PATCH"}, every=17, do={"drop": "after"})
+    place.submit(*(update(case, Subject=f"{n:02}") for n in range(20) for case in cases))
+
+    def drain_all(_: int) -> None:
+        place.drain()
+
+    for _ in range(20):
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(drain_all, range(5)))
+        place.clock.advance(minutes=3)
+        if place.counts() == {"applied": 120}:
+            break
+    order = [f"{n:02}" for n in range(20)]
+    assert subjects(place) == dict.fromkeys(cases, order)
+
+
+def test_the_database_itself_refuses_a_second_in_flight(place: Place) -> None:
+    """One record, two commands, both being sent: no bug of ours can write that down."""
+    case = place.case()
+    place.submit(update(case, Subject="1"), update(case, Subject="2"))
+    with pytest.raises(IntegrityError), place.app.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE scsync_commands SET state = 'sending'")
+
+
+def test_a_revived_command_waits_for_the_one_in_flight(place: Place) -> None:
+    """Whoever is being sent is finished first, even if the revived one is older."""
+    case = place.case()
+    refusal = {"status": 400, "code": "STRING_TOO_LONG", "message": "No."}
+    place.org.fault(match={"path": case}, do=refusal)
+    (old,) = place.submit(update(case, Subject="old"))
+    place.drain()
+    (new,) = place.submit(update(case, Subject="new"))
+    (flying,) = place.seize()
+    with place.app.store.begin() as tx:
+        assert outbox.revive(tx, old)
+    assert place.drain().total == 0
+    with place.app.store.begin() as tx:
+        outbox.hand_back(tx, flying, owner="another worker")
+    place.drain()
+    assert (flying.id, place.counts()) == (new, {"applied": 2})
+    assert subjects(place) == {case: ["old", "new"]}
+
+
+def test_urgent_records_come_first_but_not_within_a_record(place: Place) -> None:
+    """Priority chooses among records; on one record the order of submission stands."""
+    calm, urgent = place.case(), place.case()
+    place.submit(
+        update(calm, Subject="c1"),
+        update(urgent, Subject="u1"),
+        {**update(urgent, Subject="u2"), "priority": 5},
+        {**update(calm, Subject="c2"), "priority": 9},
+    )
+    assert [entry.fields["Subject"] for entry in place.seize(limit=1)] == ["c1"]
+    place.clock.advance(minutes=1)
+    place.drain()
+    told = subjects(place)
+    assert (told[calm], told[urgent]) == (["c1", "c2"], ["u1", "u2"])
+
+
+def test_who_lost_the_lease_settles_nothing(place: Place) -> None:
+    """A worker that slept through its lease finds its command taken over, and leaves it so."""
+    (command,) = place.submit(update(place.case(), Subject="x"))
+    (entry,) = place.seize("the sleeper")
+    place.clock.advance(seconds=16)
+    place.drain()
+    applied = Settlement(state=CommandState.REJECTED, error_code="LATE")
+    with pytest.raises(LeaseLost), place.app.store.begin() as tx:
+        outbox.settle(tx, entry, applied, owner="the sleeper", now=place.clock())
+    assert place.state(command) == "applied"
+
+
+def test_who_cannot_know_to_hold_the_lease_sends_nothing(place: Place) -> None:
+    """A drain that slept longer than its lease leaves the rest to the one who took it over."""
+    cases = [place.case(), place.case()]
+    ids = place.submit(*(update(case, Subject="x") for case in cases))
+    other = place.pusher()
+
+    def sleep(_: object) -> None:
+        place.clock.advance(seconds=16)
+        other.drain()
+
+    assert place.drain(on_settled=sleep).settled == {CommandState.APPLIED: 1}
+    assert [place.state(command) for command in ids] == ["applied", "applied"]
+    assert [entry["id"] for entry in place.writes("Case")] == cases
+
+
+def test_a_stop_hands_back_what_is_not_sent(place: Place) -> None:
+    """A drain that is told to stop finishes the command at hand and returns the others."""
+    asked: list[CommandState] = []
+    ids = place.submit(*(update(place.case(), Subject="x") for _ in range(4)))
+    place.drain(on_settled=asked.append, stopping=lambda: bool(asked))
+    assert [place.state(command) for command in ids] == ["applied", *["pending"] * 3]
+    assert [place.attempts(command) for command in ids[1:]] == [[], [], []]
+    assert place.entry(ids[1]).lease_owner is None

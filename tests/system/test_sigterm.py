@@ -1,0 +1,112 @@
+"""SIGTERM: a daemon with work in flight leaves in time, and nothing is lost or done twice."""
+
+import json
+from collections import defaultdict
+from contextlib import closing
+
+import pytest
+
+from emulator.server import Emulator
+from pipelines.vault import AccountVault
+from tests.pipelines.push.ground import Place, update
+from tests.system.processes import Site, eventually, in_order
+
+ROUNDS = 12
+
+
+def prepared(place: Place, site: Site) -> list[str]:
+    """Submit some commands on some cases, and have the org answer slowly."""
+    cases = [place.case() for _ in range(10)]
+    place.submit(*(update(case, Subject=f"{n:02}") for n in range(ROUNDS) for case in cases))
+    place.org.fault(match={"method": "PATCH"}, every=1, do={"delay": 0.05})
+    site.use(place.app.settings)
+    return cases
+
+
+def finished(place: Place, cases: list[str]) -> None:
+    """Apply the rest, and prove by the journal that each record has all, once and in order."""
+    place.org.clear_faults()
+    place.clock.advance(minutes=2)
+    place.drain()
+    told = defaultdict(list)
+    for entry in place.writes("Case"):
+        told[entry["id"]].append(entry["fields"]["Subject"])
+    assert place.counts() == {"applied": ROUNDS * len(cases)}
+    assert told == in_order(cases, ROUNDS)
+
+
+@pytest.mark.parametrize("role", ["up", "worker"])
+def test_a_daemon_stops_in_time_and_loses_nothing(
+    role: str, site: Site, sqlite_url: str, request: pytest.FixtureRequest
+) -> None:
+    """Stopped midway it exits with 0 within ten seconds; what is left is applied by the next."""
+    broker = "memory://" if role == "up" else request.getfixturevalue("redis_url")
+    with Emulator(cases=200) as org:
+        place = Place(org, sqlite_url, broker_url=broker, objects="Account")
+        with closing(place.app):
+            cases = prepared(place, site)
+            daemon = site.start(role).ready()
+            if role == "worker":
+                site.start("scheduler").ready()
+            eventually(lambda: place.counts().get("applied", 0) > 10, "work in flight")
+            assert daemon.terminate() == 0, daemon.output()
+            assert place.counts().get("applied", 0) < ROUNDS * len(cases)
+            assert "Traceback" not in daemon.output()
+            finished(place, cases)
+
+
+def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_url: str) -> None:
+    """A request that hangs for a minute keeps nobody from leaving; it is looked up afterwards."""
+    with Emulator(cases=200) as org:
+        place = Place(org, sqlite_url, objects="Account")
+        with closing(place.app):
+            (command,) = place.submit(update(place.case(), Priority="High"))
+            place.org.fault(match={"method": "PATCH"}, do={"delay": 30, "drop": "before"})
+            site.use(place.app.settings)
+            daemon = site.start("up").ready()
+            eventually(lambda: place.state(command) == "sending", "the request is out")
+            assert daemon.terminate() == 0
+            assert place.state(command) == "sending"
+            place.clock.advance(minutes=1)
+            place.drain()
+            assert place.state(command) == "applied"
+            assert len(place.writes("Case")) == 1
+
+
+def test_no_secret_is_ever_printed(site: Site, sqlite_url: str) -> None:
+    """A noisy run at level debug, with every mishap, prints no token, no secret and no key."""
+    with Emulator(cases=200, rotation=True) as org:
+        place = Place(org, sqlite_url, objects="Account", log_level="debug", interval="1")
+        with closing(place.app):
+            assert place.app.client is not None  # linked
+            secrets = [org.client_secret, org.refresh_token, key_of(place), *tokens(place)]
+            site.use(place.app.settings)
+            daemon = site.start("up").ready()
+            for mishap in ({"drop": "after"}, {"status": 503, "html": True}, {"expire": "session"}):
+                org.fault(match={"method": "PATCH"}, do=mishap)
+                place.submit(update(place.case(), Priority="High"))
+            org.fault(match={"path": "/query"}, do={"status": 401, "code": "INVALID_SESSION_ID"})
+            org.expire_sessions()
+            eventually(lambda: place.counts() == {"applied": 3}, "all applied")
+            secrets += tokens(place)
+            org.revoke_grants()
+            place.submit(update(place.case(), Priority="High"))
+            eventually(lambda: "held_up" in daemon.output(), "the dead grant is told")
+            assert daemon.terminate() == 0
+            printed = daemon.output() + json.dumps(site.run("settings", "--json"))
+            assert [secret for secret in secrets if secret in printed] == []
+            assert len(set(secrets)) >= 6
+
+
+def tokens(place: Place) -> list[str]:
+    vault = AccountVault(
+        place.app.store, place.app.name, cipher=place.app.cipher, clock=place.clock
+    )
+    token = vault.current()
+    return [token.access_token, token.refresh_token or ""]
+
+
+def key_of(place: Place) -> str:
+    key = place.app.settings.secret_key
+    assert key is not None
+    return key.get_secret_value()
