@@ -1,0 +1,1 @@
+"""What the read path reaches of the machine's floor; `python -m benchmarks --help`."""
