@@ -1,30 +1,64 @@
 """`scsync commands`: list, show, retry, discard."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy import Connection
 
-from cli.context import Context, Json, context, print_json
+from cli.context import Context, Json, context, print_json, short
 from config.settings import ConfigError
 from models.outbox import CommandState, OutboxEntry
 from store import outbox
 
 Id = Annotated[str, typer.Argument(help="The command's id.")]
-_SHOWN = ("id", "op", "sobject", "record_id", "state", "attempts", "error_code", "submitted_at")
-_WIDE = 44
+MaybeId = Annotated[str | None, typer.Argument(help="One command.")]
+State = Annotated[CommandState | None, typer.Option(help="Only these.")]
+Object = Annotated[str | None, typer.Option("--object", help="Only on this sObject.")]
+Code = Annotated[str | None, typer.Option(help="Only with this error code.")]
+
+_ALL = 1_000_000
+_OURS = {"seq", "lane", "waits_for", "failures", "lease_owner", "lease_until"}
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Queued write commands.", no_args_is_help=True)
-    app.add_typer(group, name="commands")
+@dataclass(frozen=True)
+class Chosen:
+    """Which commands: one by its id, or all that match."""
 
+    command_id: str | None
+    state: CommandState | None
+    sobject: str | None
+    code: str | None
+
+    def ids(self, tx: Connection) -> list[str]:
+        if self.command_id:
+            return [self.command_id]
+        found = outbox.listing(
+            tx, state=self.state, sobject=self.sobject, code=self.code, limit=_ALL
+        )
+        return [entry.id for entry in found]
+
+
+def register(app: typer.Typer, panel: str) -> None:
+    group = typer.Typer(
+        help="List, show, retry or discard what was submitted.",
+        epilog="Example: scsync commands list --state rejected",
+        no_args_is_help=True,
+    )
+    app.add_typer(group, name="commands", rich_help_panel=panel)
+    _register_looks(group)
+    _register_moves(group)
+
+
+def _register_looks(group: typer.Typer) -> None:
     @group.command("list", epilog="Example: scsync commands list --state rejected --object Case")
     def list_(
         typer_context: typer.Context,
         *,
-        state: Annotated[CommandState | None, typer.Option(help="Only these.")] = None,
-        sobject: Annotated[str | None, typer.Option("--object", help="Only on this.")] = None,
-        code: Annotated[str | None, typer.Option(help="Only with this error code.")] = None,
+        state: State = None,
+        sobject: Object = None,
+        code: Code = None,
         limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
         json: Json = False,
     ) -> None:
@@ -32,14 +66,15 @@ def register(app: typer.Typer) -> None:
         ctx = context(typer_context)
         with ctx.app() as parts, parts.store.read() as tx:
             found = outbox.listing(tx, state=state, sobject=sobject, code=code, limit=limit)
-        if json:
-            for entry in found:
+        for entry in found:
+            if json:
                 print_json(_public(entry))
-            return
-        rows = [[getattr(entry, name) for name in _SHOWN[:-1]] for entry in found]
-        ctx.table(None, [name.upper() for name in _SHOWN[:-1]], rows)
+            else:
+                _line(ctx, entry)
+        if not found:
+            ctx.say("no such command")
 
-    @group.command(epilog="Example: scsync commands show 0b7c…")
+    @group.command(epilog="Example: scsync commands show 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d")
     def show(typer_context: typer.Context, command_id: Id, *, json: Json = False) -> None:
         """Show one command with every attempt."""
         ctx = context(typer_context)
@@ -52,65 +87,81 @@ def register(app: typer.Typer) -> None:
             return
         for name, value in _public(entry).items():
             if value is not None:
-                ctx.out.print(f"{name:<18} {value}", markup=False)
-        rows = [
-            [a.number, a.started_at, a.finished_at, a.outcome, a.error_code or ""] for a in attempts
-        ]
-        ctx.table("attempts", ["NO", "STARTED", "FINISHED", "OUTCOME", "CODE"], rows)
+                ctx.line(f"{name:<18} {value}")
+        for one in attempts:
+            why = f": {one.error_code}: {one.error_message}" if one.error_code else ""
+            ctx.line(f"attempt {one.number:<10} {short(one.started_at)} {one.outcome}{why}")
 
+
+def _register_moves(group: typer.Typer) -> None:
     @group.command(epilog="Example: scsync commands retry --state dead --object Case")
     def retry(
         typer_context: typer.Context,
-        command_id: Annotated[str | None, typer.Argument(help="One command.")] = None,
+        command_id: MaybeId = None,
         *,
-        state: Annotated[CommandState | None, typer.Option(help="All in this state.")] = None,
-        sobject: Annotated[str | None, typer.Option("--object", help="Only on this.")] = None,
-        code: Annotated[str | None, typer.Option(help="Only with this error code.")] = None,
+        state: State = None,
+        sobject: Object = None,
+        code: Code = None,
+        json: Json = False,
     ) -> None:
         """Return rejected or dead commands to the queue; they are checked anew."""
         ctx = context(typer_context)
-        _each(ctx, command_id, (state, sobject, code), verb="retried")
+        chosen = Chosen(command_id, state, sobject, code)
+        _each(ctx, chosen, outbox.revive, done="retried", json=json)
 
-    @group.command(epilog="Example: scsync commands discard 0b7c…")
+    @group.command(epilog="Example: scsync commands discard --state dead --code NOT_FOUND")
     def discard(
         typer_context: typer.Context,
-        command_id: Annotated[str | None, typer.Argument(help="One command.")] = None,
+        command_id: MaybeId = None,
         *,
-        state: Annotated[CommandState | None, typer.Option(help="All in this state.")] = None,
-        sobject: Annotated[str | None, typer.Option("--object", help="Only on this.")] = None,
-        code: Annotated[str | None, typer.Option(help="Only with this error code.")] = None,
+        state: State = None,
+        sobject: Object = None,
+        code: Code = None,
+        json: Json = False,
     ) -> None:
         """Give commands up for good; they stay listed as discarded."""
         ctx = context(typer_context)
-        _each(ctx, command_id, (state, sobject, code), verb="discarded")
+        chosen = Chosen(command_id, state, sobject, code)
+        with ctx.app() as parts:
+            now = parts.clock()
+        _each(
+            ctx,
+            chosen,
+            lambda tx, one: outbox.discard(tx, one, now=now),
+            done="discarded",
+            json=json,
+        )
 
 
 def _each(
     ctx: Context,
-    command_id: str | None,
-    chosen: tuple[CommandState | None, str | None, str | None],
+    chosen: Chosen,
+    move: Callable[[Connection, str], bool],
     *,
-    verb: str,
+    done: str,
+    json: bool,
 ) -> None:
-    if command_id is None and chosen[0] is None:
+    if chosen.command_id is None and chosen.state is None:
         raise ConfigError("name a command, or choose some by --state (and --object, --code)")
     with ctx.app() as parts, parts.store.begin() as tx:
-        ids = [command_id] if command_id else _ids(tx, chosen)
-        moved = sum(
-            outbox.revive(tx, one)
-            if verb == "retried"
-            else outbox.discard(tx, one, now=parts.clock())
-            for one in ids
+        moved = [one for one in chosen.ids(tx) if move(tx, one)]
+    if chosen.command_id and not moved:
+        raise ConfigError(
+            f"{chosen.command_id} cannot be {done}: unknown, or in no state for it; "
+            "see scsync commands list"
         )
-    if command_id and not moved:
-        raise ConfigError(f"{command_id} cannot be {verb}: see scsync commands show {command_id}")
-    ctx.out.print(f"{moved:,} {verb}")
+    if json:
+        print_json({done: moved})
+    else:
+        ctx.line(f"{len(moved):,} {done}")
 
 
-def _ids(tx: Any, chosen: tuple[CommandState | None, str | None, str | None]) -> list[str]:
-    state, sobject, code = chosen
-    entries = outbox.listing(tx, state=state, sobject=sobject, code=code, limit=1_000_000)
-    return [entry.id for entry in entries]
+def _line(ctx: Context, entry: OutboxEntry) -> None:
+    """Print what fits 80 columns, and below it what went wrong."""
+    tries = f"{entry.attempts} tries" if entry.attempts > 1 else ""
+    ctx.line(f"{entry.id}  {entry.state:<9}  {entry.op:<7} {entry.sobject:<17} {tries}".rstrip())
+    if entry.error_code:
+        ctx.line(f"    {entry.error_code}: {entry.error_message}")
 
 
 def _known(entry: OutboxEntry | None, command_id: str) -> OutboxEntry:
@@ -120,7 +171,6 @@ def _known(entry: OutboxEntry | None, command_id: str) -> OutboxEntry:
 
 
 def _public(entry: OutboxEntry) -> dict[str, Any]:
-    hidden = {"seq", "lane", "waits_for", "failures", "lease_owner", "lease_until"}
     return {
-        name: value for name, value in entry.model_dump(mode="json").items() if name not in hidden
+        name: value for name, value in entry.model_dump(mode="json").items() if name not in _OURS
     }

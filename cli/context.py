@@ -1,23 +1,37 @@
 """What every verb starts from: the settings, the app, and how to print."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from config import logs
-from config.settings import Settings, load
+from config.settings import ConfigError, Settings, load
+from models import by_name
 from worker.app import App
 
+FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+_UNBOUNDED = 1000  # columns where no terminal says how many: what is piped is searched, not read
+
+
+def console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    bounded = stream.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, highlight=False, width=None if bounded else _UNBOUNDED)
 
 
 @dataclass
@@ -25,14 +39,14 @@ class Context:
     """One run of the command line."""
 
     config: Path | None = None
-    debug: bool = False
-    out: Console = field(default_factory=lambda: Console(highlight=False))
-    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    out: Console = field(default_factory=console)
+    err: Console = field(default_factory=lambda: console(stderr=True))
 
     @cached_property
     def settings(self) -> Settings:
         """The settings, with logging set up by them."""
         settings = load(self.config)
+        _refuse_unknown_objects(settings)
         logs.configure(settings)
         return settings
 
@@ -40,18 +54,26 @@ class Context:
     def app(self) -> Iterator[App]:
         """Hand out the parts, and close them afterwards."""
         app = App(self.settings)
+        if sys.stderr.isatty() and "log_level" not in self.settings.model_fields_set:
+            # Whoever looks on is told by the verb itself; what is logged below would say it twice.
+            logs.configure(self.settings, level="warning")
         try:
-            yield app
+            with structlog.contextvars.bound_contextvars(account=app.name):
+                yield app
         finally:
             app.close()
 
     def say(self, text: str) -> None:
         """Print a line for a person, beside what machines read."""
-        self.err.print(text)
+        self.err.print(text, markup=False, soft_wrap=True)
 
-    def table(self, title: str | None, columns: list[str], rows: list[list[Any]]) -> None:
+    def line(self, text: str) -> None:
+        """Print a line as it is, however narrow the terminal: it may be copied from there."""
+        self.out.print(text, markup=False, soft_wrap=True)
+
+    def table(self, columns: list[str], rows: list[list[Any]]) -> None:
         """Print a table; numbers stand to the right."""
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for place, name in enumerate(columns):
             numbers = any(isinstance(row[place], int | float) for row in rows)
             table.add_column(name, justify="right" if numbers else "left", overflow="fold")
@@ -62,7 +84,7 @@ class Context:
 
 def print_json(value: Any) -> None:
     """Print one JSON document on one line."""
-    sys.stdout.write(json.dumps(value, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
 
 
 def context(typer_context: typer.Context) -> Context:
@@ -70,6 +92,25 @@ def context(typer_context: typer.Context) -> Context:
     if found is None:
         raise RuntimeError("the root callback has not run")
     return found
+
+
+def short(moment: datetime | None) -> str:
+    """Print an instant for a person, in UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+
+
+def _refuse_unknown_objects(settings: Settings) -> None:
+    places = dict.fromkeys(settings.objects, "SCSYNC_OBJECTS")
+    places |= {name: f"[objects.{name}]" for name in settings.object_settings}
+    for name, place in places.items():
+        try:
+            by_name(name)
+        except LookupError as error:
+            raise ConfigError(f"{place}: {error}") from None
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _cell(value: Any) -> str:

@@ -12,26 +12,32 @@ from worker.app import App
 from worker.daemon import Daemon, run
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: SCSYNC_INTERVAL=30 scsync up")
-    def up(typer_context: typer.Context) -> None:
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: SCSYNC_INTERVAL=30 scsync up")
+    def up(typer_context: typer.Context, *, json: Json = False) -> None:
         """Run the daemon: scheduler and worker in one process, until Ctrl-C."""
-        _run(context(typer_context), works=True, schedules=True)
+        _run(context(typer_context), "daemon", json=json)
 
-    @app.command(epilog="Example: SCSYNC_BROKER_URL=redis://localhost:6379/0 scsync worker")
-    def worker(typer_context: typer.Context) -> None:
+    @app.command(
+        rich_help_panel=panel,
+        epilog="Example: SCSYNC_BROKER_URL=redis://localhost:6379/0 scsync worker",
+    )
+    def worker(typer_context: typer.Context, *, json: Json = False) -> None:
         """Run one worker; start as many as you like, on any number of machines."""
-        _refuse_memory(context(typer_context))
-        _run(context(typer_context), works=True, schedules=False)
+        _run(context(typer_context), "worker", json=json)
 
-    @app.command(epilog="Example: SCSYNC_BROKER_URL=redis://localhost:6379/0 scsync scheduler")
-    def scheduler(typer_context: typer.Context) -> None:
+    @app.command(
+        rich_help_panel=panel,
+        epilog="Example: SCSYNC_BROKER_URL=redis://localhost:6379/0 scsync scheduler",
+    )
+    def scheduler(typer_context: typer.Context, *, json: Json = False) -> None:
         """Run the clock; several may run, exactly one acts."""
-        _refuse_memory(context(typer_context))
-        _run(context(typer_context), works=False, schedules=True)
+        _run(context(typer_context), "scheduler", json=json)
 
-    db = typer.Typer(help="The store's own shape.", no_args_is_help=True)
-    app.add_typer(db, name="db")
+    db = typer.Typer(
+        help="Migrate the store.", epilog="Example: scsync db upgrade", no_args_is_help=True
+    )
+    app.add_typer(db, name="db", rich_help_panel=panel)
 
     @db.command(epilog="Example: scsync db upgrade")
     def upgrade(typer_context: typer.Context, *, json: Json = False) -> None:
@@ -43,27 +49,26 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json({"before": before, "after": after})
         elif before == after:
-            ctx.out.print(f"the store is up to date (revision {after})")
+            ctx.line(f"the store is up to date (revision {after})")
         else:
-            ctx.out.print(f"the store went from revision {before or 'none'} to {after}")
+            ctx.line(f"the store went from revision {before or 'none'} to {after}")
 
 
-def _run(ctx: Context, *, works: bool, schedules: bool) -> None:
-    app = App(ctx.settings)
-    # Fail now, with one clear line, rather than in a thread an hour later.
-    _ = app.client
-    daemon = Daemon(app, works=works, schedules=schedules)
-    role = "daemon" if works and schedules else "worker" if works else "scheduler"
-
-    def ready() -> None:
-        ctx.say(f"scsync {role} runs as process {os.getpid()}; stop it with Ctrl-C or SIGTERM")
-
-    run(daemon, ready=ready)
-
-
-def _refuse_memory(ctx: Context) -> None:
-    if ctx.settings.broker_url.startswith("memory"):
+def _run(ctx: Context, role: str, *, json: bool) -> None:
+    if role != "daemon" and ctx.settings.broker_url.startswith("memory"):
         raise ConfigError(
             "a role of its own needs a queue that others reach: set SCSYNC_BROKER_URL to "
             "redis://…, or run everything in one process with: scsync up"
         )
+    app = App(ctx.settings)
+    # Fail now, with one clear line, rather than in a thread an hour later.
+    _ = app.client
+    daemon = Daemon(app, works=role != "scheduler", schedules=role != "worker")
+
+    def ready() -> None:
+        if json:
+            print_json({"role": role, "process": os.getpid()})
+        else:
+            ctx.say(f"scsync {role} runs as process {os.getpid()}; stop it by Ctrl-C or SIGTERM")
+
+    run(daemon, ready=ready)

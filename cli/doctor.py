@@ -1,19 +1,23 @@
 """`scsync doctor`: what is wrong, and what to do about it."""
 
+from collections.abc import Iterator
+
 import typer
 
-from cli.context import Json, context, print_json
-from config.settings import masked_url
+from cli.context import NEEDS_A_PERSON, Json, context, print_json
+from config.settings import ConfigError, masked_url
 from pipelines.checkup import Finding, Verdict, checkup
+from salesforce.errors import SalesforceError
+from store import accounts
+from store.errors import StoreError
 from worker import broker as brokers
 from worker.app import App
 
-_NEEDS_A_PERSON = 3
-_MARKS = {Verdict.OK: "ok", Verdict.WARNING: "[yellow]warn[/]", Verdict.FAILURE: "[red]FAIL[/]"}
+_MARKS = {Verdict.OK: "ok  ", Verdict.WARNING: "warn", Verdict.FAILURE: "FAIL"}
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync doctor --json")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: scsync doctor --json")
     def doctor(typer_context: typer.Context, *, json: Json = False) -> None:
         """Check settings, store, broker, login, limits and access; each finding has its remedy."""
         ctx = context(typer_context)
@@ -21,22 +25,33 @@ def register(app: typer.Typer) -> None:
             findings = list(_findings(parts))
         if json:
             print_json([vars(finding) for finding in findings])
-        else:
-            for finding in findings:
-                ctx.out.print(
-                    f"{_MARKS[finding.verdict]:<6} {finding.topic:<20} {finding.evidence}"
-                )
-                if finding.remedy:
-                    ctx.out.print(f"       {'':<20} -> {finding.remedy}")
+        for finding in findings if not json else ():
+            ctx.line(f"{_MARKS[finding.verdict]}  {finding.topic:<18}  {finding.evidence}")
+            if finding.remedy:
+                ctx.line(f"      -> {finding.remedy}")
         if any(finding.verdict is Verdict.FAILURE for finding in findings):
-            raise typer.Exit(_NEEDS_A_PERSON)
+            raise typer.Exit(NEEDS_A_PERSON)
 
 
-def _findings(parts: App) -> list[Finding]:
-    url = masked_url(parts.settings.database_url)
-    _ = parts.store
-    found = [Finding("store", Verdict.OK, f"{url} is open and up to date"), _broker(parts)]
-    found += checkup(
+def _findings(parts: App) -> Iterator[Finding]:
+    """Look at one thing after the other; stops where nothing further can be seen."""
+    yield _broker(parts)
+    try:
+        _ = parts.store
+        url = masked_url(parts.settings.database_url)
+        yield Finding("store", Verdict.OK, f"{url} is open and up to date")
+        _ = parts.models, parts.client
+    except StoreError as error:
+        yield Finding("store", Verdict.FAILURE, str(error))
+        return
+    except ConfigError as error:
+        yield Finding("settings", Verdict.FAILURE, str(error))
+        return
+    except SalesforceError as error:
+        yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "")
+        return
+    yield from _scopes(parts)
+    yield from checkup(
         parts.models,
         client=parts.client,
         describes=parts.describes,
@@ -44,7 +59,6 @@ def _findings(parts: App) -> list[Finding]:
         api_version=parts.settings.api_version,
         key_field=parts.settings.external_id_field,
     )
-    return found
 
 
 def _broker(parts: App) -> Finding:
@@ -53,3 +67,17 @@ def _broker(parts: App) -> Finding:
     except brokers.BrokerUnavailable as error:
         return Finding("broker", Verdict.FAILURE, str(error), "Commands wait in the store.")
     return Finding("broker", Verdict.OK, masked_url(parts.settings.broker_url))
+
+
+def _scopes(parts: App) -> Iterator[Finding]:
+    with parts.store.read() as tx:
+        account = accounts.get(tx, parts.name)
+    if account is None or account.scope is None:
+        return
+    good = {"api", "full"} & set(account.scope.split())
+    yield Finding(
+        "scopes",
+        Verdict.OK if good else Verdict.FAILURE,
+        account.scope,
+        "" if good else "Give the external client app the scope api, then link again.",
+    )

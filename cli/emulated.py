@@ -15,6 +15,7 @@ class EmulatedOrg:
     """Starts the org, knows its address and its grant, and ends it."""
 
     def __init__(self, cases: int) -> None:
+        self.cases = cases
         command = [sys.executable, "-m", "emulator", "--json", "--port", "0", "--cases", str(cases)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         line = self._process.stdout.readline() if self._process.stdout else ""

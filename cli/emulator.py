@@ -5,8 +5,9 @@ import typer
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, panel: str) -> None:
     @app.command(
+        rich_help_panel=panel,
         context_settings=_PASS_ON,
         add_help_option=False,
         short_help="Run the emulated org alone, on loopback.",

@@ -9,8 +9,11 @@ from cli.context import Json, context, print_json
 from config.settings import ConfigError
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: pass show salesforce | scsync link --refresh-token-stdin")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(
+        rich_help_panel=panel,
+        epilog="Example: pass show salesforce | scsync link --refresh-token-stdin",
+    )
     def link(
         typer_context: typer.Context,
         *,
@@ -35,6 +38,6 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json(vars(linked))
             return
-        ctx.out.print(f"linked account {linked.name}: org {linked.org_id}, user {linked.user_id}")
-        ctx.out.print(f"  instance  {linked.instance_url}\n  scopes    {linked.scope}")
-        ctx.out.print("next: scsync doctor, then scsync pull")
+        ctx.line(f"linked account {linked.name}: org {linked.org_id}, user {linked.user_id}")
+        ctx.line(f"  instance  {linked.instance_url}\n  scopes    {linked.scope}")
+        ctx.line("next: scsync doctor, then scsync pull")

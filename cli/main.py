@@ -6,7 +6,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from cli import (
@@ -20,12 +19,12 @@ from cli import (
     pull,
     push,
     schema,
+    settings,
     status,
     submit,
     verify,
 )
-from cli import settings as settings_verb
-from cli.context import Context
+from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
 from models.command import InvalidCommand
 from pipelines.submit import Refused
@@ -33,34 +32,25 @@ from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceErr
 from store.errors import StoreError
 from worker.broker import BrokerUnavailable
 
-FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
-
 app = typer.Typer(
     name="scsync",
     help="Keeps a SQL database and a Salesforce Service Cloud org in step, both ways.",
-    epilog="Begin with: scsync demo   (no Salesforce account needed)",
+    epilog="Begin with: scsync demo --once   (no Salesforce account needed)",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
-    demo,
-    daemon,
-    link,
-    accounts,
-    doctor,
-    pull,
-    push,
-    submit,
-    commands,
-    status,
-    verify,
-    schema,
-    settings_verb,
-    emulator,
+for panel, modules in (
+    ("Try it", (demo, emulator)),
+    ("Connect", (link, accounts, doctor, settings)),
+    ("Sync", (pull, submit, push, commands)),
+    ("Look", (status, verify, schema)),
+    ("Run for good", (daemon,)),
 ):
-    module.register(app)
+    for module in modules:
+        module.register(app, panel)
 
 # Exit codes by error, the first that fits; design: 1 failed, 2 wrong usage, 3 needs a person.
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
@@ -76,6 +66,12 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
 )
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's to call
+    if asked:
+        typer.echo(f"scsync {version('scsync')}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
     typer_context: typer.Context,
@@ -84,45 +80,40 @@ def root(
         Path | None,
         typer.Option(help="The TOML file, instead of ./scsync.toml.", exists=True, dir_okay=False),
     ] = None,
-    debug: Annotated[bool, typer.Option(help="Show a traceback with an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
     show_version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
-    if show_version:
-        typer.echo(f"scsync {version('scsync')}")
-        raise typer.Exit
-    typer_context.obj = Context(config=config, debug=debug)
+    del debug, show_version  # `main` looks for the one, the callback has answered the other
+    typer_context.obj = Context(config=config)
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    # --debug is added where the line ends, by whoever has just seen it fail; it belongs in front.
+    words = sorted(sys.argv[1:], key=lambda word: word != "--debug")
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("scsync: stopped\n")
-        code = FAILED
-    except BrokenPipeError:
-        code = FAILED
+        app(words)
     except Exception as error:  # noqa: BLE001 - the last place: every error gets a code
-        code = _explain(error)
-    sys.exit(code if isinstance(code, int) else 0)
+        sys.exit(_explain(error, debug="--debug" in words))
 
 
-def _explain(error: Exception) -> int:
-    known = next((code for kind, code in _CODES if isinstance(error, kind)), None)
-    if known is None or "--debug" in sys.argv:
+def _explain(error: Exception, *, debug: bool) -> int:
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    if debug:
         traceback.print_exception(error)
     for line in _lines(error):
         sys.stderr.write(f"scsync: {line}\n")
-    return known or FAILED
+    if code is None and not debug:
+        sys.stderr.write("scsync: this was not foreseen; add --debug to see where it happened\n")
+    return code or FAILED
 
 
 def _lines(error: Exception) -> list[str]:
     if isinstance(error, Refused):
-        lines = [str(refusal) for refusal in error.refusals]
-        return [*lines, "nothing was stored"]
+        return [*map(str, error.refusals), "nothing was stored: mend these and submit all again"]
     return [str(error) or type(error).__name__]

@@ -4,35 +4,41 @@ import time
 
 import typer
 
-from cli.context import Json, context, print_json
+from cli.context import FAILED, Json, context, print_json
 from models.outbox import CommandState
+from salesforce.errors import SalesforceError
 from store import outbox
 from worker.app import App
 
 _LOOK_EVERY = 0.5  # s
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync push && scsync commands list --state rejected")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(
+        rich_help_panel=panel,
+        epilog="Example: scsync push && scsync commands list --state rejected",
+    )
     def push(typer_context: typer.Context, *, json: Json = False) -> None:
         """Apply every due command now; exit 0 when all of them are finished."""
         ctx = context(typer_context)
         with ctx.app() as parts:
             settled, trouble, left = drained(parts)
         if json:
-            print_json({"settled": settled, "left": left, "held_up": trouble})
+            print_json(
+                {"settled": settled, "left": left, "held_up": str(trouble) if trouble else None}
+            )
         else:
             counts = ", ".join(f"{number:,} {state}" for state, number in settled.items())
-            ctx.out.print(f"settled: {counts or 'nothing was due'}; still open: {left:,}")
+            ctx.line(f"settled: {counts or 'nothing was due'}; still open: {left:,}")
         if trouble:
-            ctx.say(f"scsync: {trouble}\nscsync: open commands are kept and sent later")
-            raise typer.Exit(1)
+            ctx.say("open commands are kept, and sent when this is mended:")
+            raise trouble
         if left:
             ctx.say("commands that wait for a retry, a date or another command are kept")
-            raise typer.Exit(1)
+            raise typer.Exit(FAILED)
 
 
-def drained(parts: App) -> tuple[dict[str, int], str | None, int]:
+def drained(parts: App) -> tuple[dict[str, int], SalesforceError | None, int]:
     """Drain until nothing is due, those included that other processes are sending."""
     settled: dict[str, int] = {}
     while True:
@@ -44,5 +50,5 @@ def drained(parts: App) -> tuple[dict[str, int], str | None, int]:
             due = outbox.has_due(tx, now=parts.clock())
             left = outbox.unfinished(tx)
         if done.held_up or not due:
-            return settled, str(done.held_up) if done.held_up else None, left
+            return settled, done.held_up, left
         time.sleep(_LOOK_EVERY if not done.total else 0)

@@ -8,8 +8,8 @@ from cli.context import Json, context, print_json
 from store import watermarks
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync schema Case")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: scsync schema Case")
     def schema(
         typer_context: typer.Context,
         objects: Annotated[list[str] | None, typer.Argument(help="sObjects; all if none.")] = None,
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
                     "column": field.column,
                     "field": field.api_name,
                     "kind": field.kind,
-                    "finding": "not in this org, hidden or retyped"
+                    "finding": "absent or hidden"
                     if field.api_name in missing
                     else (mark.skipped or "")
                     if mark
@@ -44,5 +44,5 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json(found)
             return
-        rows = [[e["table"], e["column"], e["field"], e["kind"], e["finding"]] for e in found]
-        ctx.table(None, ["TABLE", "COLUMN", "FIELD", "KIND", "FINDING"], rows)
+        rows = [[f"{e['table']}.{e['column']}", e["field"], e["kind"], e["finding"]] for e in found]
+        ctx.table(["COLUMN", "FIELD", "KIND", "FINDING"], rows)

@@ -6,8 +6,8 @@ from cli.context import Json, context, print_json
 from config.settings import origins
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync settings --json | jq .")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: scsync settings --json | jq .")
     def settings(typer_context: typer.Context, *, json: Json = False) -> None:
         """Print every setting with value, origin and meaning; secrets are masked."""
         ctx = context(typer_context)
@@ -15,5 +15,6 @@ def register(app: typer.Typer) -> None:
         if json:
             print_json({entry.name: vars(entry) for entry in found})
             return
-        rows = [[entry.name, entry.value, entry.origin, entry.meaning] for entry in found]
-        ctx.table(None, ["SETTING", "VALUE", "FROM", "MEANING"], rows)
+        for entry in found:
+            ctx.line(f"{entry.name}={entry.value}")
+            ctx.line(f"    {entry.meaning} [{entry.origin}]")

@@ -4,15 +4,14 @@ from datetime import datetime
 
 import typer
 
-from cli.context import Context, Json, context, print_json
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from models.linked_account import AccountState
+from models.outbox import CommandState
 from pipelines.overview import Overview, overview
 
-_NEEDS_A_PERSON = 3
 
-
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync status --json | jq .commands")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: scsync status --json | jq .commands")
     def status(typer_context: typer.Context, *, json: Json = False) -> None:
         """Show rows, watermarks, freshness and runs by object, and commands by state."""
         ctx = context(typer_context)
@@ -22,29 +21,35 @@ def register(app: typer.Typer) -> None:
             print_json(_document(found))
         else:
             show(ctx, found)
-        if found.account is None or found.account.state == AccountState.DEAD:
-            raise typer.Exit(_NEEDS_A_PERSON)
+        linked = found.account and found.account.state != AccountState.DEAD
+        if not linked or found.commands.get(CommandState.DEAD):
+            raise typer.Exit(NEEDS_A_PERSON)
 
 
 def show(ctx: Context, found: Overview) -> None:
     """Print the overview for a person."""
-    ctx.out.print(_account(found))
+    ctx.line(_account(found))
     rows = [
         [
             entry.sobject,
             entry.rows,
             entry.tombstones,
-            _stamp(entry.watermark),
-            _stamp(entry.verified_through),
+            _stamp(entry.watermark, found.at),
+            _stamp(entry.verified_through, found.at),
             _age(entry.fresh_as_of, found.at),
-            entry.skipped or entry.last_error or entry.last_outcome or "never run",
+            entry.last_outcome or "never",
         ]
         for entry in found.objects
     ]
-    heads = ["OBJECT", "ROWS", "DELETED", "WATERMARK", "VERIFIED", "FRESH", "LAST RUN"]
-    ctx.table(None, heads, rows)
+    heads = ["OBJECT", "ROWS", "DELETED", "WATERMARK", "VERIFIED", "FRESH", "RUN"]
+    ctx.table(heads, rows)
+    for entry in found.objects:
+        if trouble := entry.skipped or entry.last_error:
+            ctx.line(f"{entry.sobject}: {trouble}")
     states = ", ".join(f"{number:,} {state}" for state, number in found.commands.items())
-    ctx.out.print(f"commands: {states or 'none yet'}")
+    ctx.line(f"commands: {states or 'none yet'}")
+    if found.commands.get(CommandState.DEAD):
+        ctx.line("dead ones need a person: scsync commands list --state dead")
 
 
 def _account(found: Overview) -> str:
@@ -60,8 +65,11 @@ def _account(found: Overview) -> str:
     return f"account {account.name}: {account.state}{reason}, org {account.org_id}{usage}"
 
 
-def _stamp(moment: datetime | None) -> str:
-    return moment.strftime("%m-%d %H:%M:%S") if moment else "-"
+def _stamp(moment: datetime | None, now: datetime) -> str:
+    """Print an instant in UTC, as short as leaves no doubt: seven columns share 80 places."""
+    if moment is None:
+        return "-"
+    return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%m-%d %H:%M")
 
 
 def _age(moment: datetime | None, now: datetime) -> str:
@@ -70,8 +78,8 @@ def _age(moment: datetime | None, now: datetime) -> str:
     seconds = int((now - moment).total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago"
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _document(found: Overview) -> dict[str, object]:

@@ -12,29 +12,27 @@ import typer
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.command import Command, InvalidCommand, Op
+from pipelines.describes import Describes
 from pipelines.submit import Receipt, parse_lines
+from salesforce.errors import Rejected
 from worker import broker as brokers
 from worker.actors import declare
 from worker.app import App
 from worker.bells import Bells
 
-_TAKES_ID = frozenset({Op.UPDATE, Op.DELETE, Op.PUBLISH})
-_EXAMPLES = (
-    "Examples: scsync submit update Case 500xx0000000001AAA Priority=High   |   "
-    "scsync submit create Case Subject='No power' Origin=Phone   |   "
-    "scsync submit --file commands.ndjson"
-)
+_JSON_KINDS = frozenset({"boolean", "int", "long", "double", "currency", "percent"})
+_EXAMPLE = "Example: scsync submit update Case 500xx0000000001AAA Priority=High"
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog=_EXAMPLES)
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog=_EXAMPLE)
     def submit(
         typer_context: typer.Context,
         words: Annotated[
             list[str] | None,
             typer.Argument(
                 metavar="OP SOBJECT [ID] [Field=value]...",
-                help="The command; a value is JSON where it reads as JSON, else text.",
+                help="The command; null empties a field, an upsert names KeyField=key first.",
             ),
         ] = None,
         *,
@@ -50,7 +48,9 @@ def register(app: typer.Typer) -> None:
         ctx = context(typer_context)
         if (file is None) == (not words):
             raise ConfigError("give either a command or --file: see scsync submit --help")
-        with ctx.app() as parts, _commands(words or [], file, key) as commands:
+        if file is not None and key is not None:
+            raise ConfigError("--key is for one command; in a file, each names its idempotency_key")
+        with ctx.app() as parts, _commands(parts, words or [], file, key) as commands:
             receipts = parts.desk.submit(commands)
             announce(ctx, parts)
         _show(ctx, receipts, json=json)
@@ -70,9 +70,11 @@ def announce(ctx: Context, parts: App) -> None:
 
 
 @contextmanager
-def _commands(words: list[str], file: str | None, key: str | None) -> Iterator[Iterable[Command]]:
+def _commands(
+    parts: App, words: list[str], file: str | None, key: str | None
+) -> Iterator[Iterable[Command]]:
     if file is None:
-        yield [parse_words(words, key)]
+        yield [parse_words(words, key, describes=parts.describes)]
     elif file == "-":
         yield parse_lines(sys.stdin)
     else:
@@ -81,19 +83,26 @@ def _commands(words: list[str], file: str | None, key: str | None) -> Iterator[I
         except OSError as error:
             raise ConfigError(f"{file}: {error.strerror}") from None
         with handle:
-            yield parse_lines(handle)
+            try:
+                yield parse_lines(handle)
+            except UnicodeDecodeError as error:
+                raise ConfigError(f"{file} is not UTF-8: {error.reason}") from None
 
 
-def parse_words(words: list[str], key: str | None) -> Command:
+def parse_words(words: list[str], key: str | None, *, describes: Describes) -> Command:
     """Read `update Case 500… Priority=High`; raises `InvalidCommand`."""
-    op, sobject, *rest = [*words, "", ""] if len(words) < 2 else words  # noqa: PLR2004 - OP SOBJECT
+    if len(words) < 2:  # noqa: PLR2004 - OP SOBJECT
+        raise InvalidCommand("a command is OP SOBJECT [ID] [Field=value]...; see its --help")
+    op, sobject, *rest = words
     form: dict[str, Any] = {"op": op, "sobject": sobject, "idempotency_key": key}
-    if rest and "=" not in rest[0] and rest[0]:
+    if rest and "=" not in rest[0]:
         form["record_id"] = rest.pop(0)
     if op == Op.UPSERT and rest:
         form["external_id_field"], form["external_id"] = _pair(rest.pop(0))
-    form["fields"] = {name: _value(text) for name, text in map(_pair, filter(None, rest))}
-    return Command.from_json(form)
+    Command.from_json(form)  # what is wrong by itself is said before the org is asked
+    kinds = _kinds(sobject, describes)
+    fields = {name: _value(text, kinds.get(name.lower())) for name, text in map(_pair, rest)}
+    return Command.from_json({**form, "fields": fields})
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -103,12 +112,23 @@ def _pair(word: str) -> tuple[str, str]:
     return name, value
 
 
-def _value(text: str) -> Any:
-    """Take true, 12.5, null and {…} as JSON, everything else as text."""
+def _kinds(sobject: str, describes: Describes) -> dict[str, str]:
+    """Look up the fields' types; none where the desk will refuse the sObject by name."""
     try:
-        return jsonlib.loads(text)
-    except ValueError:
-        return text
+        describe = describes.get(sobject)
+    except Rejected:
+        return {}
+    return {field.name.lower(): field.type for field in describe.fields} if describe else {}
+
+
+def _value(text: str, kind: str | None) -> Any:
+    """Take a number or a flag where the field is one, null and {…} anywhere; the rest is text."""
+    if kind in _JSON_KINDS or text == "null" or text.startswith("{"):
+        try:
+            return jsonlib.loads(text)
+        except ValueError:
+            return text
+    return text
 
 
 def _show(ctx: Context, receipts: list[Receipt], *, json: bool) -> None:
@@ -120,4 +140,4 @@ def _show(ctx: Context, receipts: list[Receipt], *, json: bool) -> None:
         sys.stdout.write(receipt.id + "\n")
     repeated = sum(receipt.repeated for receipt in receipts)
     note = f", {repeated:,} of them known by their idempotency key" if repeated else ""
-    ctx.say(f"{len(receipts):,} accepted{note}; watch them with: scsync commands list")
+    ctx.say(f"{len(receipts):,} accepted{note}; `scsync up` applies them, or now: scsync push")

@@ -4,17 +4,16 @@ from typing import Annotated
 
 import typer
 
-from cli.context import Context, Json, context, print_json
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from pipelines.plan import Skip
 from pipelines.verify import Verified
 from worker.app import App
 
-_NEEDS_A_PERSON = 3
-_SOME = 5
+_SOME = 5  # ids named for a person
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(epilog="Example: scsync verify Case --repair")
+def register(app: typer.Typer, panel: str) -> None:
+    @app.command(rich_help_panel=panel, epilog="Example: scsync verify Case --repair")
     def verify(
         typer_context: typer.Context,
         objects: Annotated[list[str] | None, typer.Argument(help="sObjects; all if none.")] = None,
@@ -25,18 +24,23 @@ def register(app: typer.Typer) -> None:
         """Compare org and store record by record; exit 3 when they differ."""
         ctx = context(typer_context)
         with ctx.app() as parts:
-            results = compare(parts, objects or [], repair=repair)
+            results, skipped = compare(parts, objects or [], repair=repair)
         if json:
             print_json([vars(found) for found in results])
         else:
             show(ctx, results)
+        for sobject, reason in skipped.items():
+            ctx.say(f"{sobject}: not compared: {reason}")
         if any(found.differences for found in results):
-            raise typer.Exit(_NEEDS_A_PERSON)
+            raise typer.Exit(NEEDS_A_PERSON)
 
 
-def compare(parts: App, objects: list[str], *, repair: bool) -> list[Verified]:
-    """Compare the objects that the org has; with `repair`, mend and compare again."""
-    results = []
+def compare(
+    parts: App, objects: list[str], *, repair: bool
+) -> tuple[list[Verified], dict[str, str]]:
+    """Compare what the org shows, and say why not the rest; `repair` mends and compares again."""
+    results: list[Verified] = []
+    skipped: dict[str, str] = {}
     verifier = parts.verifier()
     for model in parts.chosen(objects) if objects else parts.models:
         try:
@@ -44,10 +48,10 @@ def compare(parts: App, objects: list[str], *, repair: bool) -> list[Verified]:
             if repair and found.differences:
                 verifier.repair(model, found)
                 found = verifier.verify(model)
-        except Skip:
-            continue
-        results.append(found)
-    return results
+            results.append(found)
+        except Skip as reason:
+            skipped[model.sobject] = str(reason)
+    return results, skipped
 
 
 def show(ctx: Context, results: list[Verified]) -> None:
@@ -59,8 +63,12 @@ def show(ctx: Context, results: list[Verified]) -> None:
             len(found.missing),
             len(found.stale),
             len(found.surplus),
-            "equal" if not found.differences else ", ".join(found.differences[:_SOME]),
+            "equal" if not found.differences else "DIFFERENT",
         ]
         for found in results
     ]
-    ctx.table(None, ["OBJECT", "COMPARED", "MISSING", "STALE", "SURPLUS", "RESULT"], rows)
+    ctx.table(["OBJECT", "COMPARED", "MISSING", "STALE", "SURPLUS", "RESULT"], rows)
+    for found in results:
+        if some := found.differences[:_SOME]:
+            more = len(found.differences) - len(some)
+            ctx.line(f"{found.sobject}: {', '.join(some)}{f' and {more:,} more' * bool(more)}")

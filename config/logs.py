@@ -13,10 +13,10 @@ _SECRET_KEYS = ("token", "secret", "password", "authorization", "assertion", "co
 _MASK = "********"
 
 
-def configure(settings: Settings) -> None:
+def configure(settings: Settings, *, level: str | None = None) -> None:
     """Set up structlog and the standard library's logging to write to stderr."""
     form = settings.log_format or ("console" if sys.stderr.isatty() else "json")
-    level = getattr(logging, settings.log_level.upper())
+    threshold = getattr(logging, (level or settings.log_level).upper())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,11 +31,11 @@ def configure(settings: Settings) -> None:
     exceptions = [] if form == "console" else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[*shared, *exceptions, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    _redirect_stdlib(shared, renderer, exceptions, level)
+    _redirect_stdlib(shared, renderer, exceptions, threshold)
 
 
 def _redirect_stdlib(shared: list[Any], renderer: Any, exceptions: list[Any], level: int) -> None:

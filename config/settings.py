@@ -2,7 +2,9 @@
 
 import os
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from fnmatch import fnmatch
 from pathlib import Path
@@ -84,7 +86,8 @@ class Settings(BaseSettings):
         None, description="links the default account without a browser, once"
     )
     secret_key: SecretStr | None = Field(
-        None, description="encrypts tokens at rest; else the key file scsync.key, made at start"
+        None,
+        description="encrypts tokens at rest; else a key file, made at first start",
     )
     api_version: str = Field("67.0", pattern=r"^\d{2,3}\.0$", description="Salesforce API version")
     objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")
@@ -142,7 +145,8 @@ class Settings(BaseSettings):
         parts = urlsplit(self.login_host)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
             raise ValueError(
-                f"login_url {self.login_host!r} must be https:// (plain http only on loopback)"
+                f"{PREFIX}LOGIN_URL: {self.login_host!r} must be https:// "
+                "(plain http only on loopback)"
             )
         return self
 
@@ -169,6 +173,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - theirs to pass
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        _refuse_unknown_lines(dotenv_settings)
         toml = (_Toml(settings_cls, cls.toml_file),) if cls.toml_file else ()
         return (init_settings, env_settings, dotenv_settings, *toml)
 
@@ -181,11 +186,28 @@ class _Toml(TomlConfigSettingsSource):
         known = set(settings_cls.model_fields) - {"object_settings"}
         if isinstance(self.init_kwargs.get("objects"), dict):
             self.init_kwargs["object_settings"] = self.init_kwargs.pop("objects")
-        unknown = sorted(set(self.init_kwargs) - known - {"object_settings"})
-        if unknown:
+        for name in set(self.init_kwargs) - known - {"object_settings"}:
+            raise ConfigError(_unknown(str(path), name, known))
+        # Empty is unset, as in the environment.
+        self.init_kwargs = {name: value for name, value in self.init_kwargs.items() if value != ""}
+
+
+def _refuse_unknown_lines(source: PydanticBaseSettingsSource) -> None:
+    """Refuse a misspelt name in `.env`; the environment belongs to other programs, too."""
+    if not isinstance(source, DotEnvSettingsSource):
+        return
+    known = set(Settings.model_fields) - {"object_settings"}
+    for name in source.env_vars:
+        if name.startswith(PREFIX.lower()) and name.removeprefix(PREFIX.lower()) not in known:
             raise ConfigError(
-                f"{path}: unknown setting {unknown[0]!r}; `scsync settings` lists all"
+                _unknown(".env", name.upper(), {PREFIX + one.upper() for one in known})
             )
+
+
+def _unknown(place: str, name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    remedy = f"did you mean {near[0]}?" if near else "the README lists all settings"
+    return f"{place}: unknown setting {name}; {remedy}"
 
 
 @dataclass(frozen=True)
@@ -212,7 +234,9 @@ def load(config: Path | None = None) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path or '.env'}: not UTF-8 text") from None
 
 
 def _default_toml() -> Path | None:
@@ -227,10 +251,16 @@ def _default_toml() -> Path | None:
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
-        name = "_".join(str(part) for part in problem["loc"]).upper()
         message = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{PREFIX}{name}: {message}" if name else message)
+        lines.append(f"{_name_of(problem['loc'])}{message}")
     return "; ".join(lines)
+
+
+def _name_of(place: tuple[int | str, ...]) -> str:
+    """Name what is wrong as whoever set it wrote it."""
+    if place and place[0] == "object_settings":
+        return f"[objects.{place[1]}] {' '.join(map(str, place[2:]))}: "
+    return f"{PREFIX}{str(place[0]).upper()}: " if place else ""
 
 
 def origins(settings: Settings) -> list[Origin]:
@@ -251,6 +281,15 @@ def origins(settings: Settings) -> list[Origin]:
         )
         for name, info in cls.model_fields.items()
         if name != "object_settings"
+    ] + [
+        Origin(
+            name=f"objects.{sobject}.interval",
+            value=f"{own.interval:g}",
+            origin=str(cls.toml_file),
+            meaning=f"seconds between pulls of {sobject}",
+        )
+        for sobject, own in settings.object_settings.items()
+        if own.interval
     ]
 
 
@@ -263,6 +302,8 @@ def _shown(name: str, value: object) -> str:
         return ",".join(value)
     if name.endswith("_url"):
         return masked_url(str(value))
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value)
 
 

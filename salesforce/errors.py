@@ -73,7 +73,7 @@ class SalesforceError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.code}: {self.message}" if self.code else self.message
-        return f"{text} {self.remedy}" if self.remedy else text
+        return f"{text.rstrip('.')}. {self.remedy}" if self.remedy else text
 
 
 class Transient(SalesforceError):  # noqa: N818 - answers "again?"

@@ -166,7 +166,9 @@ def _post(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
         answer = http.post(url, data=dict(form), headers=headers, timeout=TIMEOUT)
     except httpx.RequestError as error:
         raise Unavailable(
-            f"no answer from the login host: {type(error).__name__}", code="LOGIN_UNREACHABLE"
+            f"no answer from {url.partition('/services/')[0]} ({type(error).__name__})",
+            code="LOGIN_UNREACHABLE",
+            remedy="Check the network, and SCSYNC_LOGIN_URL.",
         ) from error
     return wire.Reply(answer.status_code, answer.headers, answer.content)
 

@@ -1,0 +1,1 @@
+"""The command line, as processes of its own: what a person types, sees and gets back."""

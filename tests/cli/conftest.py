@@ -1,0 +1,122 @@
+"""A folder with settings in it, and the console script run there against an emulated org."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.server import Emulator
+
+SCSYNC = str(Path(sys.executable).with_name("scsync"))
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a process left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """The lines for a person, without what was logged beside them."""
+        return "\n".join(line for line in self.err.splitlines() if not line.startswith('{"'))
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    def document(self) -> Any:
+        """The one JSON document that stdout holds."""
+        return json.loads(self.out)
+
+    def objects(self) -> list[Any]:
+        """The JSON objects that stdout holds, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Desk:
+    """A folder, its settings, and `scsync` in it."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str, given: str = "", before: Callable[[], None] | None = None) -> Done:
+        done = subprocess.run(
+            [SCSYNC, *words],
+            cwd=self.folder,
+            env=self.env(),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            preexec_fn=before,
+        )
+        assert "Traceback" not in done.stderr or "--debug" in words, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [SCSYNC, *words],
+            cwd=self.folder,
+            env=self.env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def env(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SCSYNC_")}
+        named = {f"SCSYNC_{name}": value for name, value in self.settings.items()}
+        return {**kept, "COLUMNS": "80", **named}
+
+
+def login(org: Emulator) -> dict[str, str]:
+    return {
+        "LOGIN_URL": org.url,
+        "CLIENT_ID": org.client_id,
+        "CLIENT_SECRET": org.client_secret,
+        "REFRESH_TOKEN": org.refresh_token,
+    }
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[Emulator]:
+    """One org for a module: its tests change different records."""
+    with Emulator(cases=200) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def own_org() -> Iterator[Emulator]:
+    """An org to be spoilt."""
+    with Emulator(cases=200) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Desk:
+    """A folder in which nothing is set."""
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, org: Emulator) -> Desk:
+    """A folder whose settings name the org, nothing stored yet."""
+    return Desk(tmp_path, login(org))
+
+
+@pytest.fixture
+def case_ids(org: Emulator) -> list[str]:
+    """Open cases of the org."""
+    rows = org.run(lambda it: it.query_rows("SELECT Id FROM Case WHERE IsClosed = false"))
+    return [row["Id"] for row in rows]

@@ -1,0 +1,92 @@
+"""`scsync demo`: the tour ends in proof, and what it advertises works from another terminal."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.cli.conftest import SCSYNC
+
+HEADINGS = ["An org", "First pull", "Agents work", "Commands", "Proof"]
+STEP = re.compile(r"^(\d)/5 ([^:]+): ", re.MULTILINE)
+
+
+def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [SCSYNC, "demo", "--cases", "200", *words],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80", "SCSYNC_OBJECTS": "Csae"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_tour_takes_five_steps_and_ends_in_proof(tmp_path: Path) -> None:
+    """Whatever the environment sets for another org: the demo is by itself."""
+    done = demo(tmp_path, "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    assert (verdict["agree"], set(verdict["commands"])) == (True, {"applied"})
+    assert [title for _, title in STEP.findall(done.stderr)] == HEADINGS
+    assert "did you mean Priority?" in done.stderr
+    assert "org and store agree on all " in done.stderr
+    for name in (".env", "scsync.key"):
+        assert stat.S_IMODE((tmp_path / "scsync-demo" / name).stat().st_mode) == 0o600
+
+
+def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    """The folder is made anew each time, so it has to be ours."""
+    kept = tmp_path / "scsync-demo" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.touch()
+    done = demo(tmp_path, "--once")
+    assert (done.returncode, "choose another with --dir" in done.stderr) == (2, True)
+    assert kept.exists()
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [SCSYNC, "demo", "--cases", "200"], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0
+        assert process.stdout
+        process.stdout.close()
+
+
+def test_what_the_demo_advertises_works_while_it_runs(tmp_path: Path) -> None:
+    """Every line to copy, copied: status, submit and commands list; Ctrl-C ends it all."""
+    with running_demo(tmp_path) as process:
+        assert process.stdout
+        offered = list(copied_lines(process.stdout))
+        assert len(offered) == 3
+        for line in offered:
+            done = subprocess.run(
+                ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (line, done.stderr)
+        update = shlex.split(offered[1])
+        assert update[4:7] == ["submit", "update", "Case"]
+
+
+def copied_lines(output: IO[str]) -> Iterator[str]:
+    """Read up to the last word of the tour; give the lines that are to be copied."""
+    for line in output:
+        if line.startswith("  cd "):
+            yield line.strip()
+        if line.startswith("Ctrl-C"):
+            return
+    raise AssertionError("the demo ended by itself")
