@@ -84,13 +84,14 @@ class Daemon:
 
 def run(daemon: Daemon, *, ready: Callable[[], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT, then leave, whatever a thread may still be waiting for."""
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
+    stops = {signal.SIGTERM, signal.SIGINT}
+    # Blocked in this thread and all that it starts, and waited for: no handler runs in the middle
+    # of anything, and no thread can swallow the signal while this one sleeps.
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     daemon.start()
     if ready:
         ready()
-    asked.wait()
+    signal.sigwait(stops)
     log.info("daemon.stopping")
     alarm = threading.Timer(_LAST_CALL, _leave)
     alarm.daemon = True

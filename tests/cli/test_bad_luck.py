@@ -104,7 +104,7 @@ def unprivileged() -> None:
 def test_a_file_that_may_not_be_read_is_named(desk: Desk, name: str) -> None:
     """It is not taken for an empty one."""
     (desk.folder / name).touch(mode=0o000)
-    one_line(desk.run("status", before=unprivileged), 2, name, "Permission denied")
+    one_line(desk.run_after(unprivileged, "status"), 2, name, "Permission denied")
 
 
 def test_a_read_only_store_is_told(desk: Desk) -> None:
@@ -112,7 +112,7 @@ def test_a_read_only_store_is_told(desk: Desk) -> None:
     desk.run("pull", "User")
     (desk.folder / "scsync.db").chmod(0o444)
     desk.folder.chmod(0o555)
-    one_line(desk.run("pull", "User", before=unprivileged), 1, "read-only", "write access")
+    one_line(desk.run_after(unprivileged, "pull", "User"), 1, "read-only", "write access")
     desk.folder.chmod(0o755)
     (desk.folder / "scsync.db").chmod(0o644)
     assert desk.run("pull", "User").code == 0
@@ -126,7 +126,7 @@ def test_a_full_disk_loses_nothing(desk: Desk) -> None:
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    one_line(desk.run("pull", "Case", "CaseComment", before=little_room), 1, "store", "disk")
+    one_line(desk.run_after(little_room, "pull", "Case", "CaseComment"), 1, "store", "disk")
     with sqlite3.connect(desk.folder / "scsync.db") as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         store.execute("UPDATE scsync_watermarks SET lease_until = '2000-01-01T00:00:00.000Z'")

@@ -8,16 +8,17 @@ import re
 import pytest
 
 from emulator.server import Emulator
-from tests.cli.conftest import SCSYNC, Desk, login
+from tests.cli.conftest import SCSYNC, Desk, Forks, login
 
 TEN_THOUSAND = 10_000
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, org: Emulator) -> Desk:
-    """A desk that has pulled everything once."""
-    desk = Desk(tmp_path_factory.mktemp("filled"), login(org))
+def filled(tmp_path_factory: pytest.TempPathFactory, forks: Forks, org: Emulator) -> Desk:
+    """A desk that has pulled and compared everything once."""
+    desk = Desk(tmp_path_factory.mktemp("filled"), forks, login(org))
     assert desk.run("pull").code == 0
+    assert desk.run("verify").code == 0
     return desk
 
 

@@ -59,11 +59,11 @@ def test_environment_over_env_file_over_toml(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_empty_is_unset_in_every_source(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line left blank in a copied example means the default, or the source below."""
-    Path("scsync.toml").write_text('login_url = ""\nclient_id = "from the file"\n')
+    Path("scsync.toml").write_text('log_format = ""\nclient_id = "from the file"\n')
     Path(".env").write_text("SCSYNC_SECRET_KEY=\nSCSYNC_CLIENT_ID=\n")
     monkeypatch.setenv("SCSYNC_DATABASE_URL", "")
     settings = load()
-    assert settings.login_host == "https://login.salesforce.com"
+    assert (settings.log_format, settings.login_host) == (None, "https://login.salesforce.com")
     assert (settings.client_id, settings.secret_key) == ("from the file", None)
     assert settings.database_url == DEFAULTS["SCSYNC_DATABASE_URL"]
 

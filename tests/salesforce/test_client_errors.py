@@ -66,7 +66,7 @@ def test_an_error_survives_a_process_boundary():
     """Queues carry errors between processes; evidence must not be lost on the way."""
     error = Permanent("no", code="X", fields=["A"], remedy="Do that.")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
-    assert (again.code, again.fields, str(again)) == ("X", ("A",), "X: no Do that.")
+    assert (again.code, again.fields, str(again)) == ("X", ("A",), "X: no. Do that.")
 
 
 def test_every_error_answers_the_question():
