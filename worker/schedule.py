@@ -7,9 +7,10 @@ import redis
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from models.linked_account import AccountState
 from models.watermark import Watermark
 from salesforce.errors import SalesforceError
-from store import leases, runs, watermarks
+from store import accounts, leases, runs, watermarks
 from store.errors import StoreError
 from worker.actors import Actors
 from worker.app import App
@@ -34,6 +35,7 @@ class Schedule:
         self._bells = Bells(app)
         self._owner = app.holder()
         self._leading: bool | None = None
+        self._alive: bool | None = None
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30},
@@ -71,6 +73,8 @@ class Schedule:
 
     def cycle(self) -> None:
         """Ask for a pull of every sObject that is due."""
+        if not self._may_call():
+            return
         now = self._app.clock()
         with self._app.store.read() as tx:
             marks = watermarks.every(tx)
@@ -80,7 +84,8 @@ class Schedule:
 
     def sweep(self) -> None:
         """Announce commands that nobody has announced."""
-        self._bells.sweep(self._actors.push.send)
+        if self._may_call():
+            self._bells.sweep(self._actors.push.send)
 
     def tidy(self) -> None:
         """Forget old runs."""
@@ -88,6 +93,18 @@ class Schedule:
             forgotten = runs.forget(tx, self._app.clock() - KEEP_RUNS)
         if forgotten:
             log.info("runs.forgotten", runs=forgotten)
+
+    def _may_call(self) -> bool:
+        """Tell whether the account lives: a dead grant is said once and rests."""
+        with self._app.store.read() as tx:
+            account = accounts.get(tx, self._app.name)
+        alive = account is not None and account.state == AccountState.LINKED
+        if alive != self._alive:
+            say = log.info if alive else log.error
+            reason = account.reason if account else "not linked"
+            say("account.works" if alive else "account.rests", account=self._app.name, why=reason)
+            self._alive = alive
+        return alive
 
     def _due(self, sobject: str, mark: Watermark | None, now: datetime) -> bool:
         if mark is None or mark.ended_at is None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from pipelines import link
 from store import watermarks
 from tests.pipelines.push.ground import Place, create
 from tests.services import Server
@@ -49,6 +50,7 @@ def test_a_leader_that_stops_is_followed_at_once(crew: Crew) -> None:
 
 def test_a_pull_is_asked_for_once_until_it_has_run(crew: Crew) -> None:
     """Tick after tick one pull of each object waits; while it runs none is asked for either."""
+    assert crew.place.app.link_from_settings()
     schedule = Schedule(crew.place.app, crew.actors)
     objects = len(crew.place.app.models)
     schedule.cycle()
@@ -64,6 +66,7 @@ def test_a_pull_is_asked_for_once_until_it_has_run(crew: Crew) -> None:
 
 def test_a_pull_that_nobody_began_is_asked_for_again(crew: Crew) -> None:
     """A lost message costs two minutes, not the object."""
+    assert crew.place.app.link_from_settings()
     schedule = Schedule(crew.place.app, crew.actors)
     objects = len(crew.place.app.models)
     schedule.cycle()
@@ -109,3 +112,17 @@ def test_redis_that_is_away_is_one_line_and_the_next_tick_works(
         schedule.run(schedule.sweep)
         eventually(lambda: place.counts() == {"applied": 1})
     crew.broker.close()
+
+
+def test_an_account_that_rests_is_left_in_peace_until_it_works_again(crew: Crew) -> None:
+    """Nothing is rung for a suspended account or a dead grant; afterwards everything due is."""
+    crew.place.submit(create(Subject="x"))
+    app, schedule = crew.place.app, Schedule(crew.place.app, crew.actors)
+    assert link.stop(app.store, app.name)
+    schedule.cycle()
+    schedule.sweep()
+    assert (waiting(crew, PULLS), waiting(crew, PUSHES)) == (0, 0)
+    assert link.resume(app.store, app.name)
+    schedule.cycle()
+    schedule.sweep()
+    assert (waiting(crew, PULLS), waiting(crew, PUSHES)) == (len(app.models), SLOTS)
