@@ -1,4 +1,4 @@
-"""`scsync commands`: list, show, retry, discard."""
+"""`scsync commands`: list, show, retry, edit, discard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import typer
 from sqlalchemy import Connection
 
 from cli.context import Context, Json, context, print_json, short
+from cli.submit import parse_fields
 from config.settings import ConfigError
 from models.outbox import CommandState, OutboxEntry
 from store import outbox
@@ -42,7 +43,7 @@ class Chosen:
 
 def register(app: typer.Typer, panel: str) -> None:
     group = typer.Typer(
-        help="List, show, retry or discard what was submitted.",
+        help="List, show, retry, edit or discard what was submitted.",
         epilog="Example: scsync commands list --state rejected",
         no_args_is_help=True,
     )
@@ -108,6 +109,33 @@ def _register_moves(group: typer.Typer) -> None:
         ctx = context(typer_context)
         chosen = Chosen(command_id, state, sobject, code)
         _each(ctx, chosen, outbox.revive, done="retried", json=json)
+
+    @group.command(
+        epilog="Example: scsync commands edit 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d Priority=High"
+    )
+    def edit(
+        typer_context: typer.Context,
+        command_id: Id,
+        words: Annotated[
+            list[str], typer.Argument(metavar="Field=value...", help="The new values.")
+        ],
+        *,
+        json: Json = False,
+    ) -> None:
+        """Change fields of a rejected or dead command and return it to the queue."""
+        ctx = context(typer_context)
+        with ctx.app() as parts:
+            with parts.store.read() as tx:
+                entry = _known(outbox.get(tx, command_id), command_id)
+            fields = parse_fields(words, entry.sobject, describes=parts.describes)
+        chosen = Chosen(command_id, None, None, None)
+        _each(
+            ctx,
+            chosen,
+            lambda tx, one: outbox.edit(tx, one, fields),
+            done="edited",
+            json=json,
+        )
 
     @group.command(epilog="Example: scsync commands discard --state dead --code NOT_FOUND")
     def discard(

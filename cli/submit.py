@@ -100,9 +100,13 @@ def parse_words(words: list[str], key: str | None, *, describes: Describes) -> C
     if op == Op.UPSERT and rest:
         form["external_id_field"], form["external_id"] = _pair(rest.pop(0))
     Command.from_json(form)  # what is wrong by itself is said before the org is asked
+    return Command.from_json({**form, "fields": parse_fields(rest, sobject, describes=describes)})
+
+
+def parse_fields(words: list[str], sobject: str, *, describes: Describes) -> dict[str, Any]:
+    """Read `Priority=High Amount=12.5`, each value as its field's type wants it."""
     kinds = _kinds(sobject, describes)
-    fields = {name: _value(text, kinds.get(name.lower())) for name, text in map(_pair, rest)}
-    return Command.from_json({**form, "fields": fields})
+    return {name: _value(text, kinds.get(name.lower())) for name, text in map(_pair, words)}
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -307,6 +307,16 @@ def revive(tx: Connection, command_id: str) -> bool:
     return revived.rowcount == 1
 
 
+def edit(tx: Connection, command_id: str, fields: Mapping[str, Any]) -> bool:
+    """Change fields of a rejected or dead command and return it to the queue."""
+    if not revive(tx, command_id):
+        return False
+    entry = get(tx, command_id)
+    known = entry.fields if entry and isinstance(entry.fields, dict) else {}
+    tx.execute(update(_table).where(_table.c.id == command_id).values(fields={**known, **fields}))
+    return True
+
+
 def discard(tx: Connection, command_id: str, *, now: datetime) -> bool:
     """Give a command up for good, with what waits for it."""
     if not _is_uuid(command_id):

