@@ -22,7 +22,7 @@ from salesforce.client import Client
 from salesforce.errors import Consequence, SalesforceError
 from store import outbox
 from store.engine import Store
-from store.errors import LeaseLost
+from store.errors import LeaseLost, StoreError
 from store.outbox import Settlement
 
 BATCH = 8
@@ -126,6 +126,11 @@ class Pusher:
             record_id = send(command, client=self.client, parents=parents)
         except SalesforceError as error:
             return self._refused(entry, error)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.error("command.broken", exc_info=error)
+            return retry.broken(error, entry, now=self.clock(), jitter=self.jitter), None
         return Settlement(state=CommandState.APPLIED, result_id=record_id), None
 
     def _refused(

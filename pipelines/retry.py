@@ -76,6 +76,17 @@ def settlement(
     return ended(state=_waiting(entry), not_before=later)
 
 
+def broken(error: Exception, entry: OutboxEntry, *, now: datetime, jitter: Jitter) -> Settlement:
+    """Decide for a command that met a bug of ours: it may have been sent, so look."""
+    last = entry.failures + 1 >= MOST_FAILURES
+    return Settlement(
+        state=CommandState.DEAD if last else CommandState.UNCLEAR,
+        not_before=None if last else now + wait(entry.failures) * (0.5 + jitter()),
+        error_code="UNEXPECTED",
+        error_message=f"{type(error).__name__}: the log has the rest; please report it",
+    )
+
+
 def looked(found: Settlement, entry: OutboxEntry) -> Settlement:
     """Decide how a look at the org ends: what is lost every time is not sent for ever."""
     if found.state is CommandState.PENDING and entry.failures >= MOST_FAILURES:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from cryptography.fernet import InvalidToken
+
 from models.linked_account import AccountState, LinkedAccount
 from salesforce.errors import GrantDead
 from salesforce.vault import LEASE, Token
@@ -101,7 +103,7 @@ def unsealed(text: str | None, cipher: Cipher) -> str:
         return ""
     try:
         return cipher.decrypt(text.encode()).decode()
-    except Exception as error:
+    except InvalidToken as error:
         raise GrantDead(
             "the stored tokens cannot be decrypted with this key",
             code="WRONG_SECRET_KEY",

@@ -3,11 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from emulator.server import Emulator
 from models.outbox import OPEN, CommandState
 from pipelines import retry
+from pipelines.retry import MOST_FAILURES
+from pipelines.vault import AccountVault
+from salesforce.client import Client
 from salesforce.errors import LimitExceeded, Unavailable
 from tests.pipelines.push.ground import Place, create, update
 
@@ -28,6 +32,36 @@ def test_the_org_may_ask_for_more_patience() -> None:
     assert retry.pause(Unavailable("busy", retry_after=timedelta(seconds=20))).seconds == 20
     assert retry.pause(Unavailable("busy", retry_after=timedelta(days=1))) == minute
     assert retry.pause(LimitExceeded("spent")) == minute
+
+
+class Broken(httpx.HTTPTransport):
+    """A client with a bug, which strikes at one record."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__()
+        self.record_id = record_id
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.record_id in request.url.path:
+            raise RuntimeError("a bug of ours")
+        return super().handle_request(request)
+
+
+def test_a_bug_of_ours_strikes_one_command_and_ends(place: Place) -> None:
+    """The others of its batch are applied; it is looked at again and again, then is dead."""
+    cases = [place.case() for _ in range(3)]
+    ids = place.submit(*(update(case, Subject="x") for case in cases))
+    app = place.app
+    vault = AccountVault(app.store, app.name, cipher=app.cipher, clock=place.clock)
+    with Client(vault=vault, app=app.credentials, transport=Broken(cases[0])) as client:
+        place.drain(client=client)
+        states = [place.state(command) for command in ids]
+        for _ in range(MOST_FAILURES):
+            place.clock.advance(seconds=300)
+            place.drain(client=client)
+    assert states == ["unclear", "applied", "applied"]
+    assert (place.state(ids[0]), place.entry(ids[0]).error_code) == ("dead", "UNEXPECTED")
+    assert [entry["id"] for entry in place.writes("Case")] == cases[1:]
 
 
 def test_a_locked_row_is_tried_again_alone(place: Place) -> None:
