@@ -129,6 +129,7 @@ class Pusher:
         except StoreError:
             raise
         except Exception as error:
+            # A bug of ours must not hold up the others; whether anything was sent, a look tells.
             log.error("command.broken", exc_info=error)
             return retry.broken(error, entry, now=self.clock(), jitter=self.jitter), None
         return Settlement(state=CommandState.APPLIED, result_id=record_id), None
