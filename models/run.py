@@ -11,10 +11,11 @@ from models.control import CommandId
 
 
 class RunOutcome(StrEnum):
-    """How a run ended; `running` with an old lease is a run that died."""
+    """How a run ended; `running` with an old lease died, `held` waits for the API budget."""
 
     RUNNING = "running"
     OK = "ok"
+    HELD = "held"
     SKIPPED = "skipped"
     FAILED = "failed"
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, String, Text
+from sqlalchemy import Column, Float, String, Text
 from sqlmodel import Field, SQLModel
 
 from models.columns import UtcDateTime
@@ -43,3 +43,19 @@ class Watermark(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     skipped: str | None = Field(default=None, sa_column=Column(Text))
     missing_fields: Any = Field(default=None, sa_column=Column(Json))
+    # The longest window, in seconds, that the org answered in time; null: no bound is known.
+    span: float | None = Field(default=None, sa_column=Column(Float))
+    # How late rows of this sObject were seen to appear, in seconds, and when; what follows from it.
+    lateness: float | None = Field(default=None, sa_column=Column(Float))
+    late_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    settle: float | None = Field(default=None, sa_column=Column(Float))
+    # The row filter that the rows here were chosen by.
+    row_filter: str | None = Field(default=None, sa_column=Column(Text))
+    # The delete log is read up to here; null: never.
+    deletes_through: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    deletes_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    # The sweep over computed fields: where it stands, its begin, the begin of the last whole one.
+    computed_position: str | None = Field(default=None, sa_column=Column(String(18)))
+    computed_started_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    computed_through: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    verified_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Fields = Mapping[str, Any]
 
+VERSIONS = "/services/data"
 MOST_ROWS = 200  # of a collection call that writes
 MOST_READ = 2000
 MOST_QUERIES = 5  # of a composite call
@@ -47,6 +48,11 @@ class Call:
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     writes: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        """Tell whether it costs of the daily allocation: `/services/data` alone does not."""
+        return self.path != VERSIONS
 
 
 def query(soql: str, *, include_deleted: bool, batch_size: int | None = None) -> Call:

@@ -26,7 +26,11 @@ API_VERSION = "67.0"
 
 
 class Client(Reads, Writes):
-    """One account's API; safe to share among threads, and to be closed once."""
+    """One account's API; safe to share among threads, and to be closed once.
+
+    `before_call` is told of each call that counts and may refuse it by raising; `on_call` hears of
+    each answer, with the usage that it reports.
+    """
 
     def __init__(
         self,
@@ -37,7 +41,8 @@ class Client(Reads, Writes):
         grant: Grant | None = None,
         timeout: httpx.Timeout = TIMEOUT,
         user_agent: str = "scsync",
-        on_usage: Callable[[Usage, str], None] | None = None,
+        before_call: Callable[[str], None] | None = None,
+        on_call: Callable[[str, Usage | None], None] | None = None,
         transport: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
@@ -47,7 +52,8 @@ class Client(Reads, Writes):
             api_version=api_version,
             timeout=timeout,
             user_agent=user_agent,
-            on_usage=on_usage,
+            before_call=before_call,
+            on_call=on_call,
             transport=transport,
             verify=verify,
         )

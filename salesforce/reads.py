@@ -116,7 +116,7 @@ class Reads:
 
     def versions(self) -> list[Version]:
         """List the API versions the org speaks."""
-        return self._value(calls.Call("versions", "GET", "/services/data"), list[Version])
+        return self._value(calls.Call("versions", "GET", calls.VERSIONS), list[Version])
 
     def _query(
         self, soql: str, record: type[T], *, include_deleted: bool, batch_size: int | None = None

@@ -43,13 +43,15 @@ class Session:
         api_version: str,
         timeout: httpx.Timeout,
         user_agent: str,
-        on_usage: Callable[[Usage, str], None] | None,
+        before_call: Callable[[str], None] | None,
+        on_call: Callable[[str, Usage | None], None] | None,
         transport: httpx.BaseTransport | None,
         verify: ssl.SSLContext | bool,
     ) -> None:
         self.version_path = f"/services/data/v{api_version}"
         self.server_time: datetime | None = None
-        self._on_usage = on_usage
+        self._before_call = before_call
+        self._on_call = on_call
         self._http = httpx.Client(
             headers={
                 "Accept": "application/json",
@@ -66,6 +68,8 @@ class Session:
 
     def send(self, call: Call) -> wire.Reply:
         """Try once; the answer may still be an error in itself."""
+        if self._before_call and call.is_counted:
+            self._before_call(call.kind)
         path = call.path if call.path.startswith("/") else f"{self.version_path}/{call.path}"
         request = self._http.build_request(
             call.method, path, content=call.body, headers=dict(call.headers)
@@ -92,9 +96,8 @@ class Session:
 
     def _note(self, call: Call, reply: wire.Reply) -> None:
         self.server_time = wire.server_time(reply.headers) or self.server_time
-        usage = wire.usage(reply.headers)
-        if usage and self._on_usage:
-            self._on_usage(usage, call.kind)
+        if self._on_call and call.is_counted:
+            self._on_call(call.kind, wire.usage(reply.headers))
 
 
 def _body(response: httpx.Response) -> bytes:

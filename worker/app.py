@@ -88,7 +88,7 @@ class App:
             vault=vault,
             app=self.credentials,
             api_version=self.settings.api_version,
-            on_usage=self._note_usage,
+            on_call=self._note_usage,
         )
 
     @cached_property
@@ -192,8 +192,10 @@ class App:
             if part in self.__dict__:
                 self.__dict__[part].close()
 
-    def _note_usage(self, usage: Usage, kind: str) -> None:
+    def _note_usage(self, kind: str, usage: Usage | None) -> None:
         now = self.clock()
+        if usage is None:
+            return
         if self._usage_at and now - self._usage_at < _USAGE_EVERY:
             return
         self._usage_at = now

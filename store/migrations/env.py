@@ -6,7 +6,11 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString, SQLModel
 
+import models.api_calls
+import models.backfill
 import models.description
+import models.field_state
+import models.finding
 import models.lease
 import models.linked_account
 import models.outbox

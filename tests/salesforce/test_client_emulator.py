@@ -185,7 +185,7 @@ def test_limits_are_counted_on_every_answer(vault, app):
     """The header and the resource agree on the allocation."""
     told = []
     with Client(
-        vault=vault, app=app, on_usage=lambda usage, kind: told.append((usage, kind))
+        vault=vault, app=app, on_call=lambda kind, usage: told.append((usage, kind))
     ) as client:
         limits = client.limits()
         client.query_page("SELECT Id FROM Case LIMIT 1")

@@ -264,11 +264,13 @@ def test_usage_is_told_with_the_kind_of_the_call(org, vault, app):
     told = []
     org.on("GET", "limits", Answer(200, {}, {"Sforce-Limit-Info": "api-usage=18/15000"}))
     org.on("GET", "limits", problem(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."))
-    with Client(vault=vault, app=app, on_usage=lambda *fact: told.append(fact)) as client:
+    with Client(
+        vault=vault, app=app, on_call=lambda kind, usage: told.append((usage, kind))
+    ) as client:
         client.limits()
         with pytest.raises(SalesforceError):
             client.limits()
-    assert told == [(Usage(18, 15000), "limits")]
+    assert told == [(Usage(18, 15000), "limits"), (None, "limits")]
 
 
 @pytest.mark.parametrize(

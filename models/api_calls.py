@@ -1,0 +1,20 @@
+"""API calls counted: what for, and of what kind, by the hour."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, String
+from sqlmodel import Field, SQLModel
+
+from models.columns import UtcDateTime
+
+
+class ApiCalls(SQLModel, table=True):
+    """How many calls of one kind one purpose made within one hour, over all processes."""
+
+    __tablename__ = "scsync_api_calls"
+
+    hour: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    purpose: str = Field(sa_column=Column(String(16), primary_key=True))
+    kind: str = Field(sa_column=Column(String(16), primary_key=True))
+    sobject: str = Field(sa_column=Column(String(80), primary_key=True))
+    calls: int = Field(sa_column=Column(BigInteger, nullable=False))
