@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     settle: float = Field(
         300, ge=0, description="seconds re-read behind now, for rows committed late"
     )
+    api_reserve: float = Field(
+        0.2,
+        ge=0,
+        lt=0.6,
+        description="share of the org's daily API calls that pulls leave to writes and others",
+    )
     external_id_field: str = Field(
         "Sync_Key__c", description="unique external id that makes a repeated create harmless"
     )

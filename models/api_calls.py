@@ -18,3 +18,14 @@ class ApiCalls(SQLModel, table=True):
     kind: str = Field(sa_column=Column(String(16), primary_key=True))
     sobject: str = Field(sa_column=Column(String(80), primary_key=True))
     calls: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class ApiUsage(SQLModel, table=True):
+    """What the org first said within an hour of everybody's calls in its last 24 hours."""
+
+    __tablename__ = "scsync_api_usage"
+
+    hour: datetime = Field(sa_column=Column(UtcDateTime, primary_key=True))
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    used: int = Field(sa_column=Column(BigInteger, nullable=False))
+    limit: int = Field(sa_column=Column("allocation", BigInteger, nullable=False))

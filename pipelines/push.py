@@ -14,6 +14,7 @@ from models.outbox import CommandState, OutboxEntry
 from pipelines import retry
 from pipelines.describes import Describes
 from pipelines.keeper import SPAN, Held, kept
+from pipelines.purpose import Purpose, spending
 from pipelines.readback import ReadBack
 from pipelines.send import send
 from pipelines.submit import Desk, command_of
@@ -67,7 +68,7 @@ class Pusher:
         read_back = ReadBack(
             client=self.client, store=self.store, describes=self.describes, clock=self.clock
         )
-        with kept(lambda: self._renew(held)):
+        with spending(Purpose.PUSH), kept(lambda: self._renew(held)):
             while not self.stopping() and done.held_up is None:
                 try:
                     entries = self._next(held)

@@ -10,6 +10,7 @@ from models import by_name
 from pipelines.describes import Describes
 from pipelines.pages import by_ids
 from pipelines.plan import Skip, plan_for
+from pipelines.purpose import Purpose, spending
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 from store import records
@@ -55,7 +56,8 @@ class ReadBack:
         touched, self._touched = self._touched, defaultdict(set)
         for sobject, ids in touched.items():
             try:
-                self._read(sobject, sorted(ids))
+                with spending(Purpose.READBACK, sobject):
+                    self._read(sobject, sorted(ids))
             except (Skip, LookupError) as reason:
                 log.debug("readback.skipped", object=sobject, reason=str(reason))
             except (SalesforceError, StoreError) as error:

@@ -15,6 +15,7 @@ import structlog
 from config.keys import cipher
 from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, by_name
+from pipelines.budget import Budget
 from pipelines.describes import Describes
 from pipelines.link import Linked, link_by_refresh_token, needs_link, unlink
 from pipelines.pull import Progress, Puller
@@ -24,14 +25,10 @@ from pipelines.vault import AccountVault, Cipher
 from pipelines.verify import Verifier
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
-from salesforce.values import Usage
 from store import accounts, migrate
 from store.engine import Store
-from store.errors import StoreError
 
 log = structlog.get_logger()
-
-_USAGE_EVERY = timedelta(seconds=5)
 
 
 def utcnow() -> datetime:
@@ -49,7 +46,6 @@ class App:
         default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
     )
     stopping: threading.Event = field(default_factory=threading.Event)
-    _usage_at: datetime | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -88,7 +84,17 @@ class App:
             vault=vault,
             app=self.credentials,
             api_version=self.settings.api_version,
-            on_call=self._note_usage,
+            before_call=self.budget.before,
+            on_call=self.budget.noted,
+        )
+
+    @cached_property
+    def budget(self) -> Budget:
+        return Budget(
+            store=self.store,
+            account=self.name,
+            clock=self.clock,
+            reserve=self.settings.api_reserve,
         )
 
     @cached_property
@@ -188,20 +194,6 @@ class App:
 
     def close(self) -> None:
         """Let go of what was opened."""
-        for part in ("client", "store"):
+        for part in ("client", "budget", "store"):
             if part in self.__dict__:
                 self.__dict__[part].close()
-
-    def _note_usage(self, kind: str, usage: Usage | None) -> None:
-        now = self.clock()
-        if usage is None:
-            return
-        if self._usage_at and now - self._usage_at < _USAGE_EVERY:
-            return
-        self._usage_at = now
-        try:
-            with self.store.begin() as tx:
-                accounts.note_usage(tx, self.name, usage.used, usage.limit, now=now)
-        except StoreError as error:
-            # The figure comes again with the next answer; the call at hand must not fail for it.
-            log.warning("usage.not_noted", call=kind, error=str(error))

@@ -25,6 +25,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hour", "purpose", "kind", "sobject"),
     )
     op.create_table(
+        "scsync_api_usage",
+        sa.Column("hour", UtcDateTime(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("allocation", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("hour"),
+    )
+    op.create_table(
         "scsync_backfills",
         sa.Column("sobject", sa.String(length=80), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
