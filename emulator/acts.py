@@ -65,6 +65,11 @@ def _hold(org: Org, act: Act) -> Any:
         return [perform(org, one) for one in act["then"]]
 
 
+def _recompute(org: Org, act: Act) -> None:
+    """Change stored fields without a stamp, as roll-ups and formulas do."""
+    org.recompute(act["sobject"], act["id"], act["fields"])
+
+
 def _tick(org: Org, act: Act) -> None:
     dice = random.Random(act.get("seed"))
     for _ in range(int(act.get("n", 1))):
@@ -93,6 +98,7 @@ DEEDS: dict[str, Callable[[Org, Act], Any]] = {
     "merge": _merge,
     "burst": _burst,
     "hold": _hold,
+    "recompute": _recompute,
     "tick": _tick,
     "draft": _new_draft,
     "publish": _publish,

@@ -76,6 +76,7 @@ class App:
         name, answer = self._answer(request, deeds)
         if deeds.get("applied") and "status" in deeds:
             answer = mishaps.outage(request, deeds)
+        answer = mishaps.distort(answer, deeds)
         self._log(name, request, answer.status, deeds)
         if deeds.get("drop") == "after":
             break_off(send)

@@ -12,7 +12,13 @@
 | `POST /emulator/clock` | `skew` in seconds, against the real clock |
 | `GET POST /emulator/apps` | the settings of a connected app; an unknown `client_id` is a new app |
 | `POST /emulator/acts` | one act, or a list of them, done by somebody else in the org |
-| `POST /emulator/fields` | `hide`, `show`, `add` or `remove` a field of an `sobject` |
+| `GET POST /emulator/bulk` | how Bulk query jobs behave from the next one on |
+| `POST /emulator/fields` | hides, shows, adds, removes, retypes, renames a field of an `sobject` |
+| `POST /emulator/objects` | `hide` or `show` a whole object |
+| `POST /emulator/sharing` | `hide` or `show` records by Id |
+| `POST /emulator/query` | when queries of an `sobject` are timed out, how long their pages are |
+| `POST /emulator/deletes` | how far the delete log reaches |
+| `POST /emulator/org` | `refresh`: a new org behind the same address |
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from emulator import acts
+from emulator.control_org import OrgControl
 from emulator.errors import ApiError
 from emulator.exchange import as_object, error_answer, json_answer
 from emulator.grants import ConnectedApp, configure
@@ -58,8 +65,8 @@ class Control:
                 Route("GET", "emulator/apps", "apps", self.apps),
                 Route("POST", "emulator/apps", "apps", self.set_app),
                 Route("POST", "emulator/acts", "acts", self.act),
-                Route("POST", "emulator/fields", "fields", self.change_field),
-            ]
+            ],
+            OrgControl(instance).routes(),
         )
 
     def answer(self, request: Request) -> Answer:
@@ -140,23 +147,6 @@ class Control:
         if isinstance(body, list):
             return json_answer({"results": [acts.perform(org, as_object(one)) for one in body]})
         return json_answer({"result": acts.perform(org, as_object(body))})
-
-    def change_field(self, request: Request) -> Answer:
-        """Hide, show, add or remove a field, as an administrator may at any moment."""
-        body, org = request.fields(), self.instance.org
-        sobject = str(body.get("sobject", ""))
-        match body:
-            case {"hide": str(name)}:
-                org.hide_field(sobject, name)
-            case {"show": str(name)}:
-                org.show_field(sobject, name)
-            case {"add": dict(field)}:
-                org.add_field(sobject, field)
-            case {"remove": str(name)}:
-                org.remove_field(sobject, name)
-            case _:
-                raise ApiError(400, "INVALID_INPUT", "say hide, show, add or remove")
-        return json_answer({"fields": [one["name"] for one in org.describe(sobject)["fields"]]})
 
 
 def _optional(request: Request) -> dict[str, Any]:

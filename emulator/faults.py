@@ -41,6 +41,8 @@ class Do(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     expire: Literal["session"] | None = None
     revoke: Literal["grant"] | None = None
     limit: Literal["spent"] | None = None
+    alter: dict[str, Any] | None = None
+    shorten: Annotated[int, msgspec.Meta(ge=0)] | None = None
     lock: bool | int | list[int] | None = None
 
 

@@ -34,16 +34,16 @@ class Users:
     """The org's users, as far as logging in needs to know them."""
 
     def __init__(self, org: Org) -> None:
-        self._org = org
+        self.org = org
 
     def find(self, username: str) -> str | None:
-        return self._org.user_by_username(username)
+        return self.org.user_by_username(username)
 
     def username(self, user_id: str) -> str:
         return str(self.person(user_id)["Username"])
 
     def person(self, user_id: str) -> dict[str, Any]:
-        return self._org.retrieve("User", user_id, PERSON, version=VERSION)
+        return self.org.retrieve("User", user_id, PERSON, version=VERSION)
 
 
 class Identity:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.authorize import Authorizations
+from emulator.bulk import Jobs
 from emulator.faults import FaultScript
 from emulator.grants import ConnectedApp, Registry
 from emulator.identity import Users
@@ -48,13 +50,9 @@ class Instance:
     def __init__(self, options: Options, clock: SkewedClock) -> None:
         self.options = options
         self.clock = clock
-        self.org = Org(
-            cases=options.cases,
-            seed=options.seed,
-            path=options.state,
-            clock=clock,
-            without=options.without,
-        )
+        self.generation = 1
+        self.org = self._new_org(options.cases, options.seed)
+        self.jobs = Jobs(self.org)
         self.limits = Limits(options.api_limit)
         self.faults = FaultScript()
         self.requests = RequestLog()
@@ -68,6 +66,35 @@ class Instance:
         self.grant = self._first_grant()
         self.authorizations = Authorizations(
             self.registry, self.users, options.password, self.username
+        )
+
+    def refresh(self, *, cases: int | None = None, seed: int | None = None) -> None:
+        """Put a new org behind the same address: another org Id, other data, no grant of before."""
+        self.generation += 1
+        self.org.close()
+        if self.options.state:
+            for suffix in ("", "-wal", "-shm"):
+                Path(self.options.state + suffix).unlink(missing_ok=True)
+        other = self.options.seed + self.generation - 1
+        self.org = self._new_org(cases or self.options.cases, other if seed is None else seed)
+        self.jobs = Jobs(self.org)
+        self.users.org = self.org
+        self.username = self.users.username(self.org.default_user_id)
+        self.authorizations.default_username = self.username
+        self.app.run_as = self.username
+        self.registry.org_id = self.org.id
+        self.registry.expire_sessions()
+        self.registry.revoke_grants()
+        self.grant = self.registry.grant(self.app, self.org.default_user_id, DAEMON_SCOPES)
+
+    def _new_org(self, cases: int, seed: int) -> Org:
+        return Org(
+            cases=cases,
+            seed=seed,
+            path=self.options.state,
+            clock=self.clock,
+            without=self.options.without,
+            organization=self.generation,
         )
 
     def _register(self) -> ConnectedApp:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from emulator.errors import ApiError
-from emulator.exchange import Answer, error_answer, html_answer
+from emulator.exchange import Answer, error_answer, html_answer, inflate
 from emulator.oauth import oauth_answer
 from emulator.rows import row_lock
 
@@ -55,6 +57,22 @@ def outage(request: Request, deeds: dict[str, Any]) -> Answer:
     else:
         answer = error_answer(ApiError(status, deeds.get("code", "UNKNOWN_EXCEPTION"), message))
     return answer.adding(headers)
+
+
+def distort(answer: Answer, deeds: dict[str, Any]) -> Answer:
+    """Have a good answer say something else: keys of its object changed or gone, records lost."""
+    alter, keep = deeds.get("alter"), deeds.get("shorten")
+    if (alter is None and keep is None) or not answer.body:
+        return answer
+    headers = dict(answer.headers)
+    document = msgspec.json.decode(inflate(answer.body, headers.pop("content-encoding", "")))
+    if not isinstance(document, dict):
+        return answer
+    if keep is not None and isinstance(document.get("records"), list):
+        document["records"] = document["records"][:keep]
+    changed = {**document, **(alter or {})}
+    kept = {name: value for name, value in changed.items() if value is not None}
+    return Answer(answer.status, msgspec.json.encode(kept), headers)
 
 
 def lock(request: Request, deeds: dict[str, Any]) -> Request:

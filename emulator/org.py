@@ -12,6 +12,7 @@ from emulator.bin import RecycleBin
 from emulator.engine import Engine
 from emulator.errors import ApiError, entity_is_deleted, not_found
 from emulator.ids import canonical
+from emulator.manners import Manners
 from emulator.queries import LARGEST_PAGE, Queries
 from emulator.schema.registry import Registry
 from emulator.seed import plant
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from emulator.results import Results, Style
     from emulator.soql.render import Rendered
 
 
@@ -39,6 +41,7 @@ class Org(Shape, Articles):
         path: str | None = None,
         clock: Callable[[], datetime] = utcnow,
         without: Collection[str] = (),
+        organization: int = 1,
     ) -> None:
         self._lock = threading.RLock()
         self._clock = clock
@@ -48,9 +51,13 @@ class Org(Shape, Articles):
         self._engine = Engine(self._registry, self._tables, clock)
         self._writes = Writes(self._engine)
         self._bin = RecycleBin(self._engine)
-        self._queries = Queries(self._registry, self._tables, clock)
+        self.manners = Manners()
+        self._queries = Queries(self._registry, self._tables, clock, self.manners)
         if "id" not in facts:
             facts |= plant(self._tables, self._registry, cases=cases, seed=seed, now=clock())
+            facts["id"] = self._tables.renumber(
+                self._registry.whole("Organization"), facts["id"], organization
+            )
             self._tables.keep("org", facts)
         else:
             self._restore_schema()
@@ -86,6 +93,14 @@ class Org(Shape, Articles):
         return self._queries.more(locator, version=bare(version))
 
     @turn
+    def export(
+        self, soql: str, *, include_deleted: bool, style: Style, refused: frozenset[str]
+    ) -> tuple[str, Results]:
+        return self._queries.export(
+            soql, include_deleted=include_deleted, style=style, refused=refused
+        )
+
+    @turn
     def query_rows(self, soql: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:
         return self._queries.records(soql, include_deleted=include_deleted, version=VERSION)
 
@@ -107,7 +122,7 @@ class Org(Shape, Articles):
         sobject = self._registry.whole(self._known(name).name)
         found = canonical(record_id)
         row = self._tables.row(sobject, found) if found else None
-        if row is None:
+        if row is None or self._tables.is_hidden(row["Id"]):
             raise not_found("Provided external ID field does not exist or is not accessible: Id")
         if row.get("IsDeleted"):
             raise entity_is_deleted()
@@ -124,7 +139,9 @@ class Org(Shape, Articles):
     ) -> list[dict[str, Any] | None]:
         view = self._known(sobject)
         wanted = [canonical(id_) or "" for id_ in ids]
-        ours = [id_ for id_ in wanted if id_.startswith(view.prefix)]
+        ours = [
+            id_ for id_ in wanted if id_.startswith(view.prefix) and not self._tables.is_hidden(id_)
+        ]
         chosen = [*fields, "IsDeleted"] if view.has_bin else list(fields)
         asked = {field.lower() for field in fields}
         found = self._queries.by_id(view.name, ours, chosen, bare(version))
@@ -255,12 +272,27 @@ class Org(Shape, Articles):
         return [row["Id"] for row in rows if row["Id"] not in busy]
 
     @turn
+    def recompute(self, sobject: str, record_id: str, fields: Mapping[str, Any]) -> None:
+        """Give stored fields other values without moving a stamp, as roll-ups do."""
+        thing = self._registry.whole(self._known(sobject).name)
+        row = self._engine.live(thing, record_id)
+        known = [field for field in thing.stored if field.name in fields]
+        if len(known) < len(fields):
+            raise ValueError(f"{thing.name} has no stored {', '.join(fields)}")
+        self._tables.update(thing, row["Id"], fields)
+
+    @turn
     def updated(self, sobject: str, start: datetime, end: datetime) -> dict[str, Any]:
-        return replication.updated(self._engine, self._known(sobject), start, end, self.now())
+        found = replication.updated(self._engine, self._known(sobject), start, end, self.now())
+        if self._known(sobject).name in self._registry.with_hidden_rows:
+            found["ids"] = [id_ for id_ in found["ids"] if not self._tables.is_hidden(id_)]
+        return found
 
     @turn
     def deleted(self, sobject: str, start: datetime, end: datetime) -> dict[str, Any]:
-        return replication.deleted(self._engine, self._known(sobject), start, end, self.now())
+        return replication.deleted(
+            self._engine, self._known(sobject), start, end, self.now(), self.manners.log
+        )
 
     @turn
     def journal(self, since: int = 0) -> list[dict[str, Any]]:

@@ -5,32 +5,42 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from emulator.errors import bad
+from emulator.errors import ApiError, bad
 from emulator.ids import number_of, record_id
+from emulator.manners import too_long, window_of
+from emulator.results import Results
 from emulator.soql.compile import compile_query
+from emulator.soql.export import compile_export
 from emulator.soql.parse import parse
 from emulator.soql.render import Renderer, aggregate_records, body
+from emulator.soql.tree import Call, Item
 from emulator.stamps import wire
 from emulator.statement import statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from emulator.manners import Manners
+    from emulator.results import Style
     from emulator.schema.registry import Registry
+    from emulator.soql.export import Export
     from emulator.soql.plan import Plan
     from emulator.soql.render import Record, Rendered
+    from emulator.soql.tree import Query
     from emulator.tables import Tables
 
 CURSOR_LIFE = timedelta(days=2)
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
+COUNTING = (Item(Call("COUNT", None, 0), None),)
 _MOST_PLANS = 4096
 _MOST_BYTES = 1 << 30
+_MOST_EXPORTS = 4  # files of rows, kept for the next job that asks the same
 _MOST_CURSOR_ROWS = 1 << 26  # half a gigabyte of row numbers, then the oldest cursors go
 
 
@@ -59,6 +69,8 @@ class _Pages:
         return page
 
     def put(self, key: Hashable, page: Rendered) -> None:
+        if known := self._pages.pop(key, None):
+            self._held -= known.size
         self._pages[key] = page
         self._held += page.size
         while self._held > self._most and len(self._pages) > 1:
@@ -68,14 +80,18 @@ class _Pages:
 class Queries:
     """Runs SOQL against the tables as the registry shows them."""
 
-    def __init__(self, registry: Registry, tables: Tables, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, registry: Registry, tables: Tables, now: Callable[[], datetime], manners: Manners
+    ) -> None:
         self._registry = registry
         self._tables = tables
         self._now = now
+        self._manners = manners
         self._plans: OrderedDict[Hashable, Plan] = OrderedDict()
         self._pages = _Pages(_MOST_BYTES)
         self._cursors: OrderedDict[str, Cursor] = OrderedDict()
         self._cursor_rows = 0
+        self._exports: OrderedDict[Hashable, tuple[str, Results]] = OrderedDict()
         # Random, so that no locator of an earlier start can ever name another query's rows.
         self._next_locator = secrets.randbelow(1 << 40)
 
@@ -85,6 +101,8 @@ class Queries:
         key = (soql, include_deleted, size, version, self._state(plan))
         page = self._pages.get(key)
         if page is None or not self._still_good(page):
+            self._refuse_the_long(plan, soql, include_deleted=include_deleted)
+            size = self._manners.of(plan.sobject).page_rows or size
             page = self._first(plan, size, version)
             self._pages.put(key, page)
         return page
@@ -126,6 +144,30 @@ class Queries:
             for record in self._plain(plan, wanted, version)
         }
 
+    def export(
+        self, soql: str, *, include_deleted: bool, style: Style, refused: frozenset[str]
+    ) -> tuple[str, Results]:
+        """Find and print the rows of a Bulk job, as they are at this moment."""
+        export = compile_export(
+            soql, self._registry, self._now().date(), include_deleted=include_deleted
+        )
+        if export.sobject in refused:
+            message = f"Entity '{export.sobject}' is not supported by the Bulk API."
+            raise ApiError(400, "INVALIDENTITY", message)
+        key = (soql, include_deleted, style, self._state(export))
+        found = self._exports.get(key)
+        if found is None:
+            found = self._exports[key] = (export.sobject, self._exported(export, style))
+            if len(self._exports) > _MOST_EXPORTS:
+                self._exports.popitem(last=False)
+        return found
+
+    def _exported(self, export: Export, style: Style) -> Results:
+        params = export.params | {"now": wire(self._now())}
+        results = Results(export.header, style)
+        results.fill(self._tables.connection.execute(export.sql, params), export.wholes)
+        return results
+
     def _plain(self, plan: Plan, rows: array[int], version: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = msgspec.to_builtins(self._read(plan, rows, version))
         return found
@@ -142,12 +184,34 @@ class Queries:
                 self._plans.popitem(last=False)
         return plan
 
-    def _state(self, plan: Plan) -> Hashable:
+    def _state(self, plan: Plan | Export) -> Hashable:
         """Change whenever a page of this plan could read differently."""
         now = self._now()
         writes = tuple(self._tables.writes[name] for name in sorted(plan.tables))
         clock = wire(now) if plan.clocked else now.date()
-        return (writes, clock, self._registry.version)
+        return (writes, clock, self._registry.version, self._manners.version)
+
+    def _refuse_the_long(self, plan: Plan, soql: str, *, include_deleted: bool) -> None:
+        """Time out what this org does not get done in two minutes."""
+        manners = self._manners.of(plan.sobject)
+        if (plan.counts_only or plan.groups) and not manners.aggregates_too:
+            return
+        query = parse(soql)
+        width = window_of(query, self._now())
+        if manners.widest_window is not None and width.total_seconds() > manners.widest_window:
+            raise too_long()
+        for most, counted in (
+            (manners.most_rows, query),
+            (manners.most_matching, replace(query, limit=None, offset=0)),
+        ):
+            if most is not None and self._count(counted, include_deleted=include_deleted) > most:
+                raise too_long()
+
+    def _count(self, query: Query, *, include_deleted: bool) -> int:
+        counting = replace(query, items=COUNTING, group=(), having=None, order=())
+        today = self._now().date()
+        plan = compile_query(counting, self._registry, today, include_deleted=include_deleted)
+        return int(self._all(plan.find, plan)[0][0])
 
     def _first(self, plan: Plan, size: int, version: str) -> Rendered:
         if plan.counts_only:

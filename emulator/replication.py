@@ -12,6 +12,7 @@ from emulator.statement import statement
 
 if TYPE_CHECKING:
     from emulator.engine import Engine
+    from emulator.manners import LogManners
     from emulator.schema.sobject import SObject
 
 MOST_IDS = 600_000
@@ -39,20 +40,28 @@ def updated(
     return {"ids": ids, "latestDateCovered": _covered(engine, last)}
 
 
-def deleted(
-    engine: Engine, sobject: SObject, start: datetime, end: datetime, now: datetime
+def deleted(  # noqa: PLR0917 - as the call itself, and what it depends on
+    engine: Engine,
+    sobject: SObject,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    manners: LogManners,
 ) -> dict[str, Any]:
     """Return the rows deleted in a window and not brought back, purged ones too."""
     first, last = _window(start, end, now, KEPT)
+    earliest = max(now - KEPT, manners.purged_before or now - KEPT)
+    if first < _whole_minute(earliest):
+        raise bad("INVALID_REPLICATION_DATE", f"startDate is before {wire(earliest)}: log purged")
     rows = engine.tables.connection.execute(
         "SELECT id, at FROM emulator_deletes WHERE sobject = ? AND at >= ? AND at < ?"
         " ORDER BY at, id LIMIT ?",
-        (sobject.name, wire(first), wire(last), MOST_IDS + 1),
+        (sobject.name, wire(first), wire(last), manners.most_ids + 1),
     ).fetchall()
-    _check_count(len(rows))
+    _check_count(len(rows), manners.most_ids)
     return {
         "deletedRecords": [{"deletedDate": at, "id": id_} for id_, at in rows],
-        "earliestDateAvailable": wire(now - KEPT),
+        "earliestDateAvailable": wire(earliest),
         "latestDateCovered": _covered(engine, last),
     }
 
@@ -83,6 +92,6 @@ def _covered(engine: Engine, last: datetime) -> str:
     return min([wire(last), *(late.change.stamp for late in engine.late)])
 
 
-def _check_count(count: int) -> None:
-    if count > MOST_IDS:
-        raise bad("EXCEEDED_ID_LIMIT", f"too many ids: a window may hold {MOST_IDS}")
+def _check_count(count: int, most: int = MOST_IDS) -> None:
+    if count > most:
+        raise bad("EXCEEDED_ID_LIMIT", f"too many ids: a window may hold {most}")

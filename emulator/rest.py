@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, NoReturn
 from emulator import (
     composite,
     rest_actions,
+    rest_bulk,
     rest_collections,
     rest_knowledge,
     rest_objects,
     rest_org,
     rest_query,
     rest_rows,
+    rest_search,
 )
 from emulator.errors import ApiError
 from emulator.exchange import error_answer, json_answer
@@ -47,6 +49,8 @@ class Rest:
             composite.ROUTES,
             rest_knowledge.ROUTES,
             rest_actions.ROUTES,
+            rest_search.ROUTES,
+            rest_bulk.ROUTES,
             rest_rows.ROUTES,
         )
 

@@ -57,7 +57,6 @@ class Emulator:
         self._started.result(PATIENCE_SECONDS)
         instance = self._serving.instance
         self.url = self._serving.url
-        self.org: Org = instance.org
         self.client_id = instance.app.client_id
         self.client_secret = instance.app.client_secret
         self.refresh_token = instance.grant.refresh_token
@@ -65,6 +64,11 @@ class Emulator:
         self.password = self.options.password
         self.ca_file = str(self._serving.ca_file) if self._serving.ca_file else None
         return self
+
+    @property
+    def org(self) -> Org:
+        """The org behind the address, which a refresh replaces."""
+        return self._serving.instance.org
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._serving.stop)
@@ -131,6 +135,17 @@ class Emulator:
     def requests(self) -> dict[str, Any]:
         log: dict[str, Any] = self.control("GET", "requests")
         return log
+
+    def bulk(self, **manners: Any) -> dict[str, Any]:
+        """Change how Bulk query jobs behave: `bulk(stuck=1, page_rows=100)`."""
+        now: dict[str, Any] = self.control("POST", "bulk", manners)
+        return now
+
+    def refresh(self, **choices: Any) -> dict[str, Any]:
+        """Replace the org by a new one behind the same address; its first grant is ours then."""
+        told: dict[str, Any] = self.control("POST", "org", {"refresh": True, **choices})
+        self.refresh_token, self.username = told["refresh_token"], told["username"]
+        return told
 
     def expire_sessions(self) -> None:
         self.control("POST", "tokens/expire")

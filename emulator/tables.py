@@ -6,9 +6,11 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emulator.ids import number_of, record_id
+from emulator.schema.field import NUMBER_TYPES
 from emulator.statement import statement
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _OWN = (
     "CREATE TABLE IF NOT EXISTS emulator_counters (name TEXT PRIMARY KEY, last INTEGER)",
     """CREATE TABLE IF NOT EXISTS emulator_deletes
        (id TEXT PRIMARY KEY, sobject TEXT, at TEXT, purged INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE TABLE IF NOT EXISTS emulator_hidden (id TEXT PRIMARY KEY, sobject TEXT)",
     "CREATE INDEX IF NOT EXISTS emulator_deletes_at ON emulator_deletes (sobject, at)",
 )
 
@@ -91,6 +94,41 @@ class Tables:
         self.connection.execute(f'DROP INDEX IF EXISTS "{table}_by_{field.name}"')
         self.connection.execute(f'ALTER TABLE "{table}" DROP COLUMN "{field.name}"')
 
+    def change_column(self, table: str, before: Field, after: Field) -> None:
+        """Rename or retype a column; a value that does not fit its new type is lost."""
+        value = _converted(f'"{before.name}"', after.type)
+        draft = replace(after, name=f"draft_of_{after.name}")
+        self.connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {draft.column}')
+        self.connection.execute(statement("UPDATE", f'"{table}" SET "{draft.name}" = {value}'))
+        self.drop_column(table, before)
+        self.connection.execute(
+            f'ALTER TABLE "{table}" RENAME COLUMN "{draft.name}" TO "{after.name}"'
+        )
+        if _is_looked_up(after):
+            self._index(table, after.name, f'"{after.name}"')
+        self.writes[table] += 1
+
+    def hide(self, rows: Iterable[tuple[str, str]]) -> None:
+        self.connection.executemany("INSERT OR REPLACE INTO emulator_hidden VALUES (?, ?)", rows)
+
+    def show(self, ids: Iterable[str] | None) -> None:
+        if ids is None:
+            self.connection.execute("DELETE FROM emulator_hidden")
+        else:
+            each = [(id_,) for id_ in ids]
+            self.connection.executemany("DELETE FROM emulator_hidden WHERE id = ?", each)
+
+    def hidden(self) -> list[str]:
+        return [row[0] for row in self.connection.execute("SELECT id FROM emulator_hidden")]
+
+    def hidden_in(self) -> set[str]:
+        found = self.connection.execute("SELECT DISTINCT sobject FROM emulator_hidden")
+        return {row[0] for row in found}
+
+    def is_hidden(self, id_: str) -> bool:
+        found = self.connection.execute("SELECT 1 FROM emulator_hidden WHERE id = ?", (id_,))
+        return found.fetchone() is not None
+
     def has_column(self, table: str, name: str) -> bool:
         columns = self.connection.execute(f'PRAGMA table_info("{table}")')
         return any(column[1] == name for column in columns)
@@ -109,6 +147,13 @@ class Tables:
 
     def new_id(self, sobject: SObject) -> str:
         return record_id(sobject.prefix, self.take(sobject.prefix))
+
+    def renumber(self, sobject: SObject, id_: str, number: int) -> str:
+        """Give a row another Id, that of a number, and return it."""
+        new = record_id(sobject.prefix, number)
+        sql = statement("UPDATE", f'"{sobject.name}" SET seq = ?, "Id" = ?', 'WHERE "Id" = ?')
+        self.connection.execute(sql, (number, new, id_))
+        return new
 
     def row(self, sobject: SObject, id_: str) -> Row | None:
         rows = self.rows(sobject, '"Id" = ?', (id_,))
@@ -175,3 +220,16 @@ class Tables:
 def _is_looked_up(field: Field) -> bool:
     wanted = field.unique or field.external_id or field.id_lookup or field.number_format
     return bool(wanted) or field.cascade or field.restrict or field.name == "KnowledgeArticleId"
+
+
+def _converted(value: str, kind: str) -> str:
+    """Write a value of any type as one of another, NULL where it is none."""
+    if kind in NUMBER_TYPES:
+        number = "INTEGER" if kind == "int" else "REAL"
+        return f"CASE WHEN {value} GLOB '[-0-9]*' THEN CAST({value} AS {number}) END"
+    if kind == "boolean":
+        return f"CASE WHEN lower({value}) IN ('1', 'true') THEN 1 ELSE 0 END"
+    shape = {"date": "____-__-__", "datetime": "____-__-__T__:__:__%"}.get(kind)
+    if shape:
+        return f"CASE WHEN {value} LIKE '{shape}' THEN {value} END"
+    return f"CAST({value} AS TEXT)"

@@ -99,7 +99,8 @@ def _abilities(field: Field) -> dict[str, Any]:
     return {
         "aggregatable": field.can_filter and not compound and field.type != "boolean",
         "autoNumber": bool(field.number_format),
-        "calculated": False,
+        # A status that follows the calendar is not flagged, which has surprised many.
+        "calculated": bool(field.expression) and field.custom,
         "cascadeDelete": field.cascade,
         "createable": field.createable,
         "defaultedOnCreate": field.defaulted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import invalid_type
@@ -48,6 +49,8 @@ class Registry:
         self.added: dict[str, dict[str, dict[str, Any]]] = {}
         self.removed: dict[str, set[str]] = {}
         self.hidden: dict[str, set[str]] = {}
+        self.hidden_objects: set[str] = set()
+        self.with_hidden_rows: frozenset[str] = frozenset()
         self._whole = {sobject.name: sobject for sobject in CATALOG}
         self._born = born
         self._touched: dict[str, datetime] = {}
@@ -58,7 +61,7 @@ class Registry:
         self._seen = {
             name.lower(): sobject.without(self._unseen(sobject))
             for name, sobject in self._whole.items()
-            if name not in self.without
+            if name not in self.without | self.hidden_objects
         }
         self._by_prefix = {sobject.prefix: sobject for sobject in self._whole.values()}
 
@@ -107,12 +110,41 @@ class Registry:
         self.hidden.get(sobject.name, set()).discard(field)
         self._touch(sobject.name, at)
 
+    def hide_object(self, name: str, at: datetime) -> None:
+        sobject = self.find(name)
+        self._touched[sobject.name] = at
+        self.hidden_objects.add(sobject.name)
+        self._look()
+
+    def show_object(self, name: str, at: datetime) -> None:
+        for one in [one for one in self.hidden_objects if one.lower() == name.lower()]:
+            self.hidden_objects.discard(one)
+            self._touch(one, at)
+
+    def hide_rows(self, names: Collection[str]) -> None:
+        """Note which objects have records out of the user's sight; what was read is void."""
+        self.with_hidden_rows = frozenset(names)
+        self.version += 1
+
+    def change(self, name: str, field: str, changes: Mapping[str, Any], at: datetime) -> Field:
+        """Give a field another name or type; what is declared counts as removed and added."""
+        sobject = self.whole(name)
+        known = sobject.lowered[field.lower()]
+        spec = self.added.get(sobject.name, {}).get(known.name) or _spec(known)
+        hidden = known.name in self.hidden.get(sobject.name, set())
+        wanted = _made({**spec, **changes})
+        if wanted.name != known.name and wanted.name.lower() in sobject.lowered:
+            raise ValueError(f"{sobject.name} has a field {wanted.name} already")
+        self.remove(name, known.name, at)
+        changed = self.add(name, {**spec, **changes}, at)
+        if hidden:
+            self.show(name, known.name, at)
+            self.hide(name, changed.name, at)
+        return changed
+
     def add(self, name: str, spec: Mapping[str, Any], at: datetime) -> Field:
         """Add a field; the mapping holds the arguments of Field, lists for tuples."""
-        settings: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()
-        }
-        field = Field(**settings)
+        field = _made(spec)
         sobject = self.whole(name)
         if field.name.lower() in sobject.lowered:
             raise ValueError(f"{sobject.name} has a field {field.name} already")
@@ -130,6 +162,12 @@ class Registry:
         self._touch(sobject.name, at)
         return gone
 
+    def field(self, name: str, field: str) -> Field:
+        found = self.whole(name).lowered.get(field.lower())
+        if found is None:
+            raise ValueError(f"{name} has no field {field}")
+        return found
+
     def _touch(self, name: str, at: datetime) -> None:
         self._touched[name] = at
         self._look()
@@ -140,3 +178,17 @@ class Registry:
             for field in sobject.fields.values():
                 if parent in field.to:
                     yield sobject, field
+
+
+def _made(spec: Mapping[str, Any]) -> Field:
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()}
+    try:
+        return Field(**settings)
+    except TypeError as error:
+        raise ValueError(f"no such field can be: {error}") from error
+
+
+def _spec(field: Field) -> dict[str, Any]:
+    """Write a field as the arguments it would be added by."""
+    plain = asdict(field)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}

@@ -30,7 +30,7 @@ def compile_query(query: Query, registry: Registry, today: date, *, include_dele
         raise bad("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000")
     finder = Scope(registry, query)
     params: dict[str, Value] = {"today": today.isoformat()}
-    clauses = _Clauses(
+    clauses = Clauses(
         query, finder, Conditions(finder, params, today), include_deleted=include_deleted
     )
     if query.group or any(is_aggregate(item.operand) for item in query.items):
@@ -40,7 +40,7 @@ def compile_query(query: Query, registry: Registry, today: date, *, include_dele
     return _rows(query, registry, finder, clauses, params)
 
 
-class _Clauses:
+class Clauses:
     """The parts that every kind of statement shares."""
 
     def __init__(
@@ -58,6 +58,8 @@ class _Clauses:
         tests = [self._conditions.sql(self._query.where)] if self._query.where else []
         if not include_deleted and self._scope.root.sobject.has_bin:
             tests.append('t0."IsDeleted" = 0')
+        if self._scope.hides_rows:
+            tests.append('t0."Id" NOT IN (SELECT id FROM emulator_hidden)')
         return f" WHERE {' AND '.join(tests)}" if tests else ""
 
     def _order(self) -> str:
@@ -86,7 +88,7 @@ class _Clauses:
         return f'"{self._scope.root.sobject.name}" AS t0{self._scope.joins}{self.where}'
 
 
-def _count(scope: Scope, clauses: _Clauses, params: dict[str, Value]) -> Plan:
+def _count(scope: Scope, clauses: Clauses, params: dict[str, Value]) -> Plan:
     find = statement("SELECT count(*) FROM (SELECT 1 FROM", clauses.source(), clauses.limit, ")")
     return Plan(
         sobject=scope.root.sobject.name,
@@ -98,7 +100,7 @@ def _count(scope: Scope, clauses: _Clauses, params: dict[str, Value]) -> Plan:
     )
 
 
-def _aggregate(query: Query, scope: Scope, clauses: _Clauses, params: dict[str, Value]) -> Plan:
+def _aggregate(query: Query, scope: Scope, clauses: Clauses, params: dict[str, Value]) -> Plan:
     grouped = {operand.text.lower() for operand in query.group}
     for item in query.items:
         if not is_aggregate(item.operand) and item.operand.text.lower() not in grouped:
@@ -140,7 +142,7 @@ def _aggregate_names(items: tuple[Item, ...]) -> list[str]:
 
 
 def _rows(
-    query: Query, registry: Registry, finder: Scope, clauses: _Clauses, params: dict[str, Value]
+    query: Query, registry: Registry, finder: Scope, clauses: Clauses, params: dict[str, Value]
 ) -> Plan:
     reader = Scope(registry, query)
     selection = _Selection(query, reader)

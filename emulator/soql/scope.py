@@ -64,6 +64,11 @@ class Scope:
         return {source.sobject.name for group in self._sources.values() for source in group}
 
     @property
+    def hides_rows(self) -> bool:
+        """Whether records of the queried object are out of the user's sight."""
+        return self.root.sobject.name in self._registry.with_hidden_rows
+
+    @property
     def joins(self) -> str:
         return "".join(
             f' LEFT JOIN "{source.sobject.name}" AS {source.alias}'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -125,6 +127,15 @@ def test_it_reaches_collections_and_composite_through_restful(sf):
     parts = [{"method": "GET", "url": url, "referenceId": "a"}]
     answer = sf.restful("composite", method="POST", json={"compositeRequest": parts})
     assert answer["compositeResponse"][0]["body"]["Name"] == "A"
+
+
+def test_it_reads_by_bulk_query(sf):
+    """Job, polls, pages with locators; two pages hold all the rows that REST counts."""
+    total = sf.query("SELECT COUNT() FROM Case")["totalSize"]
+    pages = list(sf.bulk2.Case.query("SELECT Id, Subject FROM Case", max_records=2000))
+    rows = [row for page in pages for row in csv.DictReader(io.StringIO(page))]
+    assert len(pages) == 2
+    assert len({row["Id"] for row in rows}) == len(rows) == total
 
 
 def test_its_older_default_version_is_served_too(secure):
