@@ -10,9 +10,13 @@ from models.columns import UtcDateTime
 
 
 class BackfillMode(StrEnum):
-    """Bulk reads the result pages of one query job, REST reads ranges of Ids."""
+    """Bulk reads the result pages of one query job, REST reads ranges of Ids.
+
+    Where the org does not list its pages, each names the next one: they become known one by one.
+    """
 
     BULK = "bulk"
+    CHAINED = "chained"
     REST = "rest"
 
 

@@ -12,6 +12,15 @@ class Case(Writable, table=True):
 
     __tablename__ = "cases"
     sobject: ClassVar[str] = "Case"
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "ContactEmail",
+            "ContactFax",
+            "ContactMobile",
+            "ContactPhone",
+            "MilestoneStatus",
+        }
+    )
 
     case_number: str | None = text()
     record_type_id: str | None = reference("RecordType")

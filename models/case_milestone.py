@@ -12,6 +12,17 @@ class CaseMilestone(SObject, table=True):
 
     __tablename__ = "case_milestones"
     sobject: ClassVar[str] = "CaseMilestone"
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "ActualElapsedTimeInDays",
+            "ActualElapsedTimeInHrs",
+            "ActualElapsedTimeInMins",
+            "ElapsedTimeInDays",
+            "ElapsedTimeInHrs",
+            "ElapsedTimeInMins",
+            "IsViolated",
+        }
+    )
 
     currency_iso_code: str | None = picklist()
     case_id: str | None = reference("Case")

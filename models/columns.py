@@ -33,11 +33,17 @@ class Kind(StrEnum):
 
 
 class SyncField(NamedTuple):
-    """One field that comes from Salesforce: its column, its API name, its kind."""
+    """One field that comes from Salesforce: its column, its API name, its kind.
+
+    `length` is set only where the org's field may be longer than the column; `untyped` where the
+    org may send any JSON scalar (`anyType`), which a text column keeps as text.
+    """
 
     column: str
     api_name: str
     kind: Kind
+    length: int | None = None
+    untyped: bool = False
 
 
 class Info(TypedDict, total=False):

@@ -12,6 +12,7 @@ class ContractLineItem(Writable, table=True):
 
     __tablename__ = "contract_line_items"
     sobject: ClassVar[str] = "ContractLineItem"
+    computed: ClassVar[frozenset[str]] = frozenset({"Status"})
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -17,8 +17,16 @@ class AccountState(StrEnum):
     SUSPENDED = "suspended"
 
 
+class GrantKind(StrEnum):
+    """How the account's access tokens are renewed."""
+
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant
+    JWT = "jwt"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
 class LinkedAccount(SQLModel, table=True):
-    """One grant to one org; tokens are ciphertext, `version` counts the grants stored."""
+    """One grant to one org; tokens and keys are ciphertext, `version` counts the grants stored."""
 
     __tablename__ = "scsync_accounts"
 
@@ -32,6 +40,14 @@ class LinkedAccount(SQLModel, table=True):
     scope: str | None = Field(default=None, sa_column=Column(Text))
     access_token: str | None = Field(default=None, sa_column=Column(Text))
     refresh_token: str | None = Field(default=None, sa_column=Column(Text))
+    grant_kind: str = Field(
+        default=GrantKind.REFRESH_TOKEN,
+        sa_column=Column(String(24), nullable=False, server_default=text("'refresh_token'")),
+    )
+    # Of a JWT grant: who is impersonated, what the login host calls itself, and the app's key.
+    username: str | None = Field(default=None, sa_column=Column(String(255)))
+    audience: str | None = Field(default=None, sa_column=Column(String(255)))
+    private_key: str | None = Field(default=None, sa_column=Column(Text))
     # The SCSYNC_REFRESH_TOKEN that made this link, encrypted: only another one links anew.
     linked_from: str | None = Field(default=None, sa_column=Column(Text))
     version: int = Field(

@@ -13,6 +13,16 @@ class ServiceContract(ShippingAddress, BillingAddress, Writable, table=True):
 
     __tablename__ = "service_contracts"
     sobject: ClassVar[str] = "ServiceContract"
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "Discount",
+            "GrandTotal",
+            "LineItemCount",
+            "Status",
+            "Subtotal",
+            "TotalPrice",
+        }
+    )
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -24,6 +24,8 @@ class SObject(SQLModel):
     """The unique external id that makes a repeated create harmless."""
     absent: ClassVar[frozenset[str]] = frozenset()
     """System fields, by API name, that the object does not have."""
+    computed: ClassVar[frozenset[str]] = frozenset()
+    """Fields, by API name, that change without moving the stamp, beside formulas and roll-ups."""
 
     id: str = Field(
         primary_key=True, max_length=ID_LENGTH, sa_column_kwargs={"info": {"kind": Kind.TEXT}}

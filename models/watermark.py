@@ -45,6 +45,10 @@ class Watermark(SQLModel, table=True):
     missing_fields: Any = Field(default=None, sa_column=Column(Json))
     # The longest window, in seconds, that the org answered in time; null: no bound is known.
     span: float | None = Field(default=None, sa_column=Column(Float))
+    # When a row was last written: what seldom changes is asked less often.
+    changed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    # The server's time up to which we have looked: what bears an older stamp and is new came late.
+    read_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     # How late rows of this sObject were seen to appear, in seconds, and when; what follows from it.
     lateness: float | None = Field(default=None, sa_column=Column(Float))
     late_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

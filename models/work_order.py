@@ -13,6 +13,16 @@ class WorkOrder(Address, Writable, table=True):
 
     __tablename__ = "work_orders"
     sobject: ClassVar[str] = "WorkOrder"
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "Discount",
+            "GrandTotal",
+            "LineItemCount",
+            "MilestoneStatus",
+            "Subtotal",
+            "TotalPrice",
+        }
+    )
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -30,6 +30,9 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     content = {
         "access_token": None,
+        "username": None,
+        "audience": None,
+        "private_key": None,
         "reason": None,
         "lease_owner": None,
         "lease_until": None,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from models.command import Op
 from models.outbox import FAILED, IN_FLIGHT, OPEN, Attempt, CommandState, OutboxEntry
 from store import dependencies
 from store.errors import LeaseLost
@@ -35,6 +36,8 @@ from store.errors import LeaseLost
 _table = OutboxEntry.__table__  # type: ignore[attr-defined]
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _NO_END = 2**62
+REDIRECTED = "redirected"
+"""The outcome in a command's history that is no attempt: its record was merged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,43 @@ def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: dat
     )
     if refused.rowcount:
         dependencies.fail(tx, command_id, now=now)
+
+
+def redirect(tx: Connection, *, sobject: str, loser: str, survivor: str, now: datetime) -> int:
+    """Have updates that wait for a merged record wait for its survivor, and note it in each.
+
+    What is in flight is left alone, and so are deletes: the survivor is not what they were for.
+    """
+    rows = tx.execute(
+        update(_table)
+        .where(
+            _table.c.lane == f"{sobject}/{loser}",
+            _is_open(_table),
+            _is(_table, CommandState.PENDING),
+            _table.c.op == Op.UPDATE,
+        )
+        .values(
+            record_id=survivor,
+            lane=f"{sobject}/{survivor}",
+            attempts=_table.c.attempts + 1,
+        )
+        .returning(_table.c.id, _table.c.attempts)
+    ).all()
+    notes = [
+        {
+            "command_id": command_id,
+            "number": number,
+            "started_at": now,
+            "finished_at": now,
+            "outcome": REDIRECTED,
+            "error_code": "MERGED",
+            "error_message": f"{sobject} {loser} was merged into {survivor}",
+        }
+        for command_id, number in rows
+    ]
+    if notes:
+        tx.execute(insert(_attempts), notes)
+    return len(notes)
 
 
 def claim(tx: Connection, claim: Claim) -> list[OutboxEntry]:

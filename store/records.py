@@ -1,17 +1,16 @@
 """Records on their way into their tables: one statement a page, and only what is newer."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, func, literal_column, select, update
 
-from models.columns import Kind, SyncField, instant_text
+from models.columns import Kind, SyncField
 from models.sobject import SObject
+from store.errors import RowTooWide
+from store.merge import Merge
 
 Row = tuple[Any, ...]
 
@@ -31,144 +30,81 @@ def upsert(
     """
     if not rows:
         return 0
-    statement = _Upsert(model, tuple(fields))
+    merge = Merge(model, tuple(fields))
     if tx.dialect.name == "sqlite":
-        return statement.on_sqlite(tx, rows, read_at)
-    return statement.on_postgresql(tx, rows, read_at)
+        statement = merge.one_row(_numbered(merge.fields), read_at)
+        return tx.exec_driver_sql(statement, list(rows)).rowcount
+    try:
+        return _by_stage(tx, merge, rows, merge.from_stage(merge.stage), read_at)
+    except psycopg.errors.ProgramLimitExceeded as error:
+        raise RowTooWide(
+            f"a row of {merge.table} fills more columns than PostgreSQL's 8 kB for one row take: "
+            f"choose fewer by [objects.{model.sobject}] fields, or store in SQLite"
+        ) from error
 
 
-@dataclass(frozen=True)
-class _Upsert:
-    model: type[SObject]
-    fields: tuple[SyncField, ...]
+def fill(
+    tx: Connection,
+    model: type[SObject],
+    fields: Sequence[SyncField],
+    rows: Sequence[Row],
+    *,
+    read_at: datetime,
+) -> int:
+    """Bring these columns up to date in rows whose Id and stamp are ours; return how many differed.
 
-    def on_sqlite(self, tx: Connection, rows: Sequence[Row], read_at: datetime) -> int:
-        values = ", ".join(_sqlite_value(field) for field in self.fields)
-        moment = f"'{instant_text(read_at)}'"
-        sql = (
-            f"INSERT INTO {self.table} AS t ({self.columns}, synced_at, deleted_at, deleted_cause)"
-            f" VALUES ({values}, {moment}, {self._tombstone(self._sqlite_number)})"
-            f" ON CONFLICT (id) DO UPDATE SET {self.assignments}"
-            f" WHERE {self._newer('excluded', 'excluded.synced_at', 'IS NOT')}"
-        )
-        # Numbered parameters: a tombstone reads columns that the row has bound already.
-        return tx.exec_driver_sql(sql, list(rows)).rowcount
+    For what changes without a stamp, or came to be known later than the row. A row that is
+    unknown or has another stamp is the pull's business, and so is whether it is deleted.
+    """
+    if not rows:
+        return 0
+    merge = Merge(model, tuple(fields))
+    if tx.dialect.name == "sqlite":
+        statement = merge.fill_one_row(_numbered(merge.fields), read_at)
+        return tx.exec_driver_sql(statement, list(rows)).rowcount
+    return _by_stage(tx, merge, rows, merge.fill_from_stage(merge.stage), read_at)
 
-    def on_postgresql(self, tx: Connection, rows: Sequence[Row], read_at: datetime) -> int:
-        driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
-        with driver.cursor() as cursor:
-            cursor.execute(self._create_stage)
-            try:
-                with driver.transaction():  # a savepoint: a COPY that fails takes all with it
-                    self._copy(cursor, rows)
-            except psycopg.errors.CharacterNotInRepertoire:
-                # PostgreSQL's text cannot hold U+0000, which Salesforce lets through.
-                self._copy(cursor, [tuple(map(_without_nul, row)) for row in rows])
-            # A plan kept from when the table was small would scan it for each row once it is not.
-            cursor.execute(self._merge, {"read_at": read_at}, prepare=False)
-            return cursor.rowcount
 
-    def _copy(self, cursor: psycopg.Cursor[Any], rows: Iterable[Row]) -> None:
-        names = f"COPY {self.stage} ({self.columns}) FROM STDIN (FORMAT BINARY)"
-        with cursor.copy(names) as copy:
-            copy.set_types([_POSTGRES_TYPES[field.kind] for field in self.fields])
-            for row in rows:
-                copy.write_row(row)
+def _numbered(fields: Sequence[SyncField]) -> Callable[[SyncField], str]:
+    """Name each field's parameter by its number: a tombstone reads what the row has bound."""
+    places = {field.column: f"?{place}" for place, field in enumerate(fields, start=1)}
 
-    @property
-    def table(self) -> str:
-        return str(self.model.table().name)
+    def value(field: SyncField) -> str:
+        place = places[field.column]
+        # `2026-01-02T03:04:05.000+0000` becomes `…05.000Z` inside the one statement: no row is
+        # touched in Python. The pull has made sure that the zone is +0000.
+        return f"substr({place}, 1, 23) || 'Z'" if field.kind is Kind.INSTANT else place
 
-    @cached_property
-    def columns(self) -> str:
-        return ", ".join(f'"{field.column}"' for field in self.fields)
+    return value
 
-    @cached_property
-    def stage(self) -> str:
-        digest = hashlib.sha256(self.columns.encode()).hexdigest()[:12]
-        return f"stage_{self.table}_{digest}"
 
-    @property
-    def _create_stage(self) -> str:
-        return (
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {self.stage} ON COMMIT DELETE ROWS"
-            f" AS SELECT {self.columns} FROM {self.table} WITH NO DATA"
-        )
+def _by_stage(
+    tx: Connection, merge: Merge, rows: Sequence[Row], statement: str, read_at: datetime
+) -> int:
+    driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
+    with driver.cursor() as cursor:
+        cursor.execute(f"{merge.create_stage(merge.stage)}; {merge.clear_stage(merge.stage)}")
+        try:
+            with driver.transaction():  # a savepoint: a COPY that fails takes all with it
+                _copy(cursor, merge, rows)
+        except psycopg.errors.CharacterNotInRepertoire:
+            # PostgreSQL's text cannot hold U+0000, which Salesforce lets through.
+            _copy(cursor, merge, [tuple(map(_without_nul, row)) for row in rows])
+        # A plan kept from when the table was small would scan it for each row once it is not.
+        cursor.execute(statement, {"read_at": read_at}, prepare=False)
+        return cursor.rowcount
 
-    @property
-    def _merge(self) -> str:
-        columns = ", ".join(f's."{field.column}"' for field in self.fields)
-        return (
-            f"INSERT INTO {self.table} AS t"
-            f" ({self.columns}, synced_at, deleted_at, deleted_cause)"
-            f" SELECT {columns}, %(read_at)s, {self._tombstone(_staged)}"
-            # The join leaves out what has not changed, so that it costs no lock and no WAL;
-            # OFFSET 0 has each row looked up by its key, where a hash join reads the whole table.
-            f" FROM {self.stage} s LEFT JOIN LATERAL"
-            f" (SELECT * FROM {self.table} WHERE id = s.id OFFSET 0) t ON true"
-            f" WHERE t.id IS NULL OR {self._newer('s', '%(read_at)s', 'IS DISTINCT FROM')}"
-            f" ON CONFLICT (id) DO UPDATE SET {self.assignments}"
-            f" WHERE {self._newer('excluded', 'excluded.synced_at', 'IS DISTINCT FROM')}"
-        )
 
-    @cached_property
-    def assignments(self) -> str:
-        names = [field.column for field in self.fields if field.column != "id"]
-        names += ["synced_at", "deleted_at", "deleted_cause"]
-        copied = ", ".join(f'"{name}" = excluded."{name}"' for name in names)
-        return copied if self._may_be_deleted else f"{copied}, is_deleted = false"
-
-    @property
-    def _may_be_deleted(self) -> bool:
-        """Some sObjects know no deletion: what is read of them lives."""
-        return "is_deleted" in {field.column for field in self.fields}
-
-    def _newer(self, source: str, read_at: str, differs: str) -> str:
-        others = [f.column for f in self.fields if f.column not in {"id", "system_modstamp"}]
-        mine = ", ".join(f't."{name}"' for name in others)
-        theirs = ", ".join(f'{source}."{name}"' for name in others)
-        deleted = f"{source}.is_deleted" if self._may_be_deleted else "false"
-        return (
-            f"({source}.system_modstamp > t.system_modstamp"
-            f" OR ({source}.system_modstamp = t.system_modstamp AND {read_at} >= t.synced_at"
-            f" AND (({theirs}) {differs} ({mine})"
-            f" OR (t.deleted_at IS NOT NULL) {differs} {deleted})))"
-        )
-
-    def _tombstone(self, value: Any) -> str:
-        if not self._may_be_deleted:
-            return "NULL, NULL"
-        names = {field.column for field in self.fields}
-        merged = (
-            f" WHEN {value(self, 'master_record_id')} IS NOT NULL THEN 'merged'"
-            if "master_record_id" in names
-            else ""
-        )
-        deleted = value(self, "is_deleted")
-        return (
-            f"CASE WHEN {deleted} THEN {value(self, 'system_modstamp')} END,"
-            f" CASE WHEN NOT {deleted} THEN NULL{merged} ELSE 'bin' END"
-        )
-
-    @staticmethod
-    def _sqlite_number(statement: "_Upsert", column: str) -> str:
-        names = [field.column for field in statement.fields]
-        number = f"?{names.index(column) + 1}"
-        return f"substr({number}, 1, 23) || 'Z'" if column == "system_modstamp" else number
+def _copy(cursor: psycopg.Cursor[Any], merge: Merge, rows: Iterable[Row]) -> None:
+    names = f"COPY {merge.stage} ({merge.columns}) FROM STDIN (FORMAT BINARY)"
+    with cursor.copy(names) as copy:
+        copy.set_types([_POSTGRES_TYPES[field.kind] for field in merge.fields])
+        for row in rows:
+            copy.write_row(row)
 
 
 def _without_nul(value: Any) -> Any:
     return value.replace("\0", "") if isinstance(value, str) else value
-
-
-def _staged(_statement: _Upsert, column: str) -> str:
-    return f's."{column}"'
-
-
-def _sqlite_value(field: SyncField) -> str:
-    # `2026-01-02T03:04:05.000+0000` becomes `…05.000Z` inside the one statement: no row is
-    # touched in Python. The pull has made sure that the zone is +0000.
-    return "substr(?, 1, 23) || 'Z'" if field.kind is Kind.INSTANT else "?"
 
 
 _POSTGRES_TYPES = {
@@ -189,6 +125,13 @@ def count(tx: Connection, model: type[SObject]) -> tuple[int, int]:
     return row[0], row[1] - row[0]
 
 
+def stamps(tx: Connection, model: type[SObject], ids: Sequence[str]) -> dict[str, datetime]:
+    """Give the stamps of those of these records that are here."""
+    table = model.table()
+    query = select(table.c.id, table.c.system_modstamp).where(table.c.id.in_(ids))
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
 def keys(tx: Connection, model: type[SObject]) -> Iterator[tuple[str, datetime, bool]]:
     """Give every row's id, stamp and whether it is a tombstone."""
     table = model.table()
@@ -196,12 +139,19 @@ def keys(tx: Connection, model: type[SObject]) -> Iterator[tuple[str, datetime, 
     yield from (tuple(row) for row in tx.execute(query))
 
 
-def bury(tx: Connection, model: type[SObject], ids: Sequence[str], *, at: datetime) -> int:
-    """Make tombstones of rows that the org no longer knows, for a cause nobody saw."""
+def bury(
+    tx: Connection,
+    model: type[SObject],
+    ids: Sequence[str],
+    *,
+    at: datetime,
+    cause: str = "unseen",
+) -> int:
+    """Make tombstones of rows that the org no longer shows; `unseen` is a cause nobody saw."""
     table = model.table()
     buried = tx.execute(
         update(table)
         .where(table.c.id.in_(ids), table.c.deleted_at.is_(None))
-        .values(is_deleted=True, deleted_at=at, deleted_cause="unseen", synced_at=at)
+        .values(is_deleted=True, deleted_at=at, deleted_cause=cause, synced_at=at)
     )
     return buried.rowcount

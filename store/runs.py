@@ -1,6 +1,6 @@
 """What ran, and how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -32,6 +32,12 @@ def start(tx: Connection, sobject: str, *, now: datetime) -> str:
 def finish(tx: Connection, run_id: str, **values: Any) -> None:
     """Write how a run ended."""
     tx.execute(update(_table).where(_table.c.id == run_id).values(**values))
+
+
+def record(tx: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Write whole runs at once: those that were over before they needed a row of their own."""
+    if runs:
+        tx.execute(insert(_table), [{"id": str(uuid4()), **run} for run in runs])
 
 
 def latest(tx: Connection, sobjects: Sequence[str]) -> dict[str, Run]:

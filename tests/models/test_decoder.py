@@ -14,7 +14,7 @@ from models.account import Account
 from models.case import Case
 from models.case_milestone import CaseMilestone
 from models.columns import Kind, SyncField
-from models.decoder import record_type, values
+from models.decoder import Loosely, lenient_type, record_type, values
 
 ONE_OF_EACH = (
     SyncField("id", "Id", Kind.TEXT),
@@ -146,3 +146,86 @@ def test_every_sobject_can_be_decoded(model, exact):
         b'{"Id": "x"}', type=record_type(model, model.fields(), exact=exact)
     )
     assert values([record]) == [("x", *[None] * (len(model.fields()) - 1))]
+
+
+def loosely(*records, fields=ONE_OF_EACH, others=(), exact=True):
+    page = msgspec.json.decode(
+        json.dumps(records).encode(), type=list[lenient_type(Account, fields, others)]
+    )
+    loose = Loosely(fields, others, exact=exact)
+    return [loose.row(record) for record in page], loose.misfits
+
+
+@both
+def test_a_page_that_fits_is_the_same_looked_at_loosely(exact):
+    """The careful way gives the rows of the fast one, with nothing in extra."""
+    [row], misfits = loosely(RECORD, exact=exact)
+    assert row == (*decode(RECORD, exact=exact)[0], None)
+    assert misfits == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PersonBirthdate", "2026-02-30"),
+        ("AnnualRevenue", "a lot"),
+        ("NumberOfEmployees", 2**63),
+        ("NumberOfEmployees", 2**80),
+        ("NumberOfEmployees", 1e300),
+        ("NumberOfEmployees", 0.5),
+        ("IsPersonAccount", "perhaps"),
+    ],
+)
+@both
+def test_a_value_that_does_not_fit_goes_to_extra(name, value, exact):
+    """The rest of the row stands as it is, and the misfit is counted by its name."""
+    [row], misfits = loosely(RECORD | {name: value}, exact=exact)
+    place = [field.api_name for field in ONE_OF_EACH].index(name)
+    assert row[place] is None
+    assert json.loads(row[-1]) == {name: value}
+    assert misfits == {name: 1}
+    assert [row[n] for n in range(6) if n != place] == [
+        one for n, one in enumerate(decode(RECORD, exact=exact)[0]) if n != place
+    ]
+
+
+@pytest.mark.parametrize("value", [2**63, 2**80, 1e300])
+@both
+def test_a_number_too_large_for_its_column_is_refused(value, exact):
+    """The fast way notices, so that the careful one is taken."""
+    with pytest.raises(msgspec.ValidationError, match="too large"):
+        decode(RECORD | {"NumberOfEmployees": value}, exact=exact)
+
+
+def test_other_fields_stand_in_extra_as_they_came():
+    """What has no column keeps its type; null is nothing, and NUL cannot be kept."""
+    others = ("Tier__c", "Spot__c", "None__c")
+    given = {"Tier__c": "a\0b\\u0000", "Spot__c": {"latitude": 1.5}, "None__c": None}
+    [row], _ = loosely(RECORD | given, others=others)
+    assert json.loads(row[-1]) == {"Tier__c": "ab\\u0000", "Spot__c": {"latitude": 1.5}}
+
+
+@pytest.mark.parametrize("wrong", [{"Id": None}, {"Id": 5}, {"SystemModstamp": None}])
+def test_a_row_without_its_key_is_no_row(wrong):
+    """Id and stamp are never let go."""
+    with pytest.raises((ValueError, msgspec.ValidationError)):
+        loosely(RECORD | wrong)
+
+
+@both
+def test_a_text_is_measured_where_its_column_is_narrower_than_the_field(exact):
+    """Only such fields are looked at; nothing is cut."""
+    fields = (ONE_OF_EACH[0]._replace(length=3),)
+    assert decode({"Id": "äöü"}, fields=fields, exact=exact) == [("äöü",)]
+    with pytest.raises(msgspec.ValidationError, match="length"):
+        decode({"Id": "äöüß"}, fields=fields, exact=exact)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("a", "a"), (12.5, "12.5"), (True, "true"), (None, None)]
+)
+@both
+def test_a_field_of_any_type_is_kept_as_text(value, kept, exact):
+    """History's old and new values may be text, number or flag."""
+    fields = (SyncField("new_value", "NewValue", Kind.TEXT, untyped=True),)
+    assert decode({"NewValue": value}, fields=fields, exact=exact) == [(kept,)]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import CATALOG
-from models.naming import api_name, column_name
+from models.naming import LONGEST, api_name, column_name, free_column
 
 WORD = st.from_regex(r"[A-Z][a-z]{1,8}[0-9]?", fullmatch=True)
 STANDARD = st.lists(WORD, min_size=1, max_size=6).map("".join)
@@ -51,3 +51,14 @@ def test_every_catalogue_field_follows_the_rule(model):
     for field in model.fields():
         assert column_name(field.api_name) == field.column
         assert api_name(field.column) == field.api_name
+
+
+def test_a_name_that_is_taken_gets_a_digest_of_its_own():
+    """Names that meet are told apart, alike wherever they are made, within PostgreSQL's 63 bytes."""
+    taken = {"sla_text__c"}
+    name = free_column("SLAText__c", taken)
+    assert name.startswith("sla_text__c_")
+    assert name == free_column("SLAText__c", taken) != free_column("SLA_Text__c", taken)
+    long = free_column("A" + "b" * 70 + "__c", ())
+    assert len(long) == LONGEST
+    assert free_column("Tier__c", taken) == "tier__c"

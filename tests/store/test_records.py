@@ -9,13 +9,18 @@ from sqlalchemy import text
 
 from models.account import Account
 from models.case import Case
+from models.columns import Kind, SyncField
 from models.contract import Contract
 from models.knowledge_article import KnowledgeArticle
 from models.sobject import SObject
 from models.user import User
 from store import records
 from store.engine import Store
-from tests.store.cases import BY_COLUMN, A, B, at, kept, put, row
+from store.loading import load_csv
+from tests.store.cases import BY_COLUMN, FIELDS, A, B, at, kept, put, row
+from tests.store.shared import migrated
+
+C = "500000000000003AAA"
 
 
 def test_an_older_stamp_never_replaces_a_newer_one(store: Store) -> None:
@@ -193,3 +198,106 @@ def test_two_field_lists_in_one_transaction_do_not_mix(store: Store) -> None:
         records.upsert(tx, Case, part, [row(store, part, id=B)], read_at=at(1))
     with store.read() as tx:
         assert records.count(tx, Case) == (2, 0)
+
+
+def test_a_record_may_come_again_in_one_transaction(store: Store) -> None:
+    """The pages before it are out of the way: the last reading stands."""
+    with store.begin() as tx:
+        for subject, read_at in (("first", at(1)), ("second", at(2)), ("third", at(3))):
+            rows = [row(store, subject=subject)]
+            assert records.upsert(tx, Case, FIELDS, rows, read_at=read_at) == 1
+    assert kept(store)["subject"] == "third"
+
+
+EXTRA = SyncField("extra", "extra", Kind.TEXT)
+
+
+def test_what_has_no_column_arrives_as_json(store: Store) -> None:
+    """`extra` is JSON in the store, and the same JSON again is not written again."""
+    fields = (BY_COLUMN["id"], BY_COLUMN["system_modstamp"], EXTRA)
+    for read_at, value, written in [
+        (1, '{"Odd__c": "1"}', 1),
+        (2, '{"Odd__c": "1"}', 0),
+        (3, None, 1),
+    ]:
+        rows = [row(store, fields, extra=value)]
+        with store.begin() as tx:
+            assert records.upsert(tx, Case, fields, rows, read_at=at(read_at)) == written
+        assert kept(store)["extra"] == ({"Odd__c": "1"} if value else None)
+
+
+def test_a_cause_of_death_may_be_given(store: Store) -> None:
+    """Who saw a purge says so."""
+    put(store, {"subject": "here"})
+    with store.begin() as tx:
+        assert records.bury(tx, Case, [A], at=at(5), cause="purged") == 1
+    assert (kept(store)["deleted_cause"], kept(store)["is_deleted"]) == ("purged", True)
+
+
+COMPUTED = tuple(BY_COLUMN[name] for name in ("id", "system_modstamp", "subject"))
+
+
+def _fill(store: Store, *values: dict[str, Any], read_at: datetime) -> int:
+    with store.begin() as tx:
+        rows = [row(store, COMPUTED, **one) for one in values]
+        return records.fill(tx, Case, COMPUTED, rows, read_at=read_at)
+
+
+def test_filling_changes_only_rows_of_the_same_stamp_that_differ(store: Store) -> None:
+    """An equal row, one of another stamp and an unknown one are left alone."""
+    put(
+        store,
+        {"id": A, "subject": "old", "description": "kept"},
+        {"id": B, "subject": "same"},
+        {"id": C, "subject": "moved on", "system_modstamp": at(3)},
+    )
+    page = [
+        {"id": A, "subject": "new"},
+        {"id": B, "subject": "same"},
+        {"id": C, "subject": "stale"},
+        {"id": "500000000000009AAA", "subject": "unknown"},
+    ]
+    assert _fill(store, *page, read_at=at(20)) == 1
+    found = [(kept(store, one)["subject"], kept(store, one)["synced_at"]) for one in (A, B, C)]
+    assert found == [("new", at(20)), ("same", at(0)), ("moved on", at(0))]
+    assert kept(store)["description"] == "kept"
+    with store.read() as tx:
+        assert records.count(tx, Case) == (3, 0)
+
+
+def test_filling_never_takes_an_earlier_reading_for_a_later_one(store: Store) -> None:
+    """What was asked before the row was read again does not replace it."""
+    put(store, {"subject": "later"}, read_at=at(50))
+    assert _fill(store, {"subject": "earlier"}, read_at=at(40)) == 0
+    assert kept(store)["subject"] == "later"
+
+
+def test_filling_does_not_raise_the_dead(store: Store) -> None:
+    """A tombstone's columns are filled, and it stays a tombstone."""
+    put(store, {"is_deleted": True, "subject": None})
+    assert _fill(store, {"subject": "filled"}, read_at=at(5)) == 1
+    found = kept(store)
+    assert (found["subject"], found["deleted_cause"], found["deleted_at"]) == (
+        "filled",
+        "bin",
+        at(0),
+    )
+
+
+def test_a_column_added_while_we_run_is_written_like_the_others(database_url: str) -> None:
+    """Rows, fills and CSV reach a column that the model does not know, once the table has it."""
+    added = SyncField("tier__c", "Tier__c", Kind.TEXT)
+    fields = (*COMPUTED, added)
+    with migrated(database_url) as store:
+        put(store, {"subject": "before"})
+        with store.begin() as tx:
+            tx.exec_driver_sql("ALTER TABLE cases ADD COLUMN tier__c TEXT")
+        for cell, write in (("gold", records.upsert), ("silver", records.fill)):
+            with store.begin() as tx:
+                rows = [row(store, fields, subject="before", tier__c=cell)]
+                assert write(tx, Case, fields, rows, read_at=at(5)) == 1
+        cells = b"Id,SystemModstamp,Subject,Tier__c\n" + f"{A},{at(0):%FT%T}.000Z,,lead\n".encode()
+        with store.begin() as tx:
+            assert load_csv(tx, Case, fields, [cells], read_at=at(6)).written == 1
+            found = tx.exec_driver_sql("SELECT subject, tier__c FROM cases").one()
+        assert tuple(found) == (None, "lead")

@@ -87,7 +87,9 @@ def test_a_closed_window_leaves_only_where_to_start(store: Store) -> None:
     with store.begin() as tx:
         watermarks.skip(tx, "Case", "hidden", owner="one", now=at(0))
         watermarks.open_window(tx, "Case", Window(at(0), at(60)), owner="one")
-        watermarks.close_window(tx, "Case", since=at(50), owner="one", now=at(61))
+        watermarks.close_window(
+            tx, "Case", since=at(50), read_until=at(59), owner="one", now=at(61)
+        )
         mark = watermarks.read(tx, "Case")
     assert (mark.since, mark.until, mark.position_id) == (at(50), None, None)
     assert (mark.skipped, mark.finished_at) == (None, at(61))
@@ -99,7 +101,7 @@ def test_a_bell_rings_once_until_somebody_comes(store: Store) -> None:
     def ring(seconds: float) -> bool:
         again = timedelta(minutes=5)
         with store.begin() as tx:
-            return watermarks.ring(tx, "Case", now=at(seconds), again_after=again)
+            return watermarks.ring(tx, ["Case"], now=at(seconds), again_after=again) == ["Case"]
 
     assert [ring(0), ring(1)] == [True, False]
     assert ring(301)

@@ -90,7 +90,21 @@ def upgrade() -> None:
         sa.Column("rows_written", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("sobject", "number"),
     )
+    op.add_column(
+        "scsync_accounts",
+        sa.Column(
+            "grant_kind",
+            sa.String(length=24),
+            server_default=sa.text("'refresh_token'"),
+            nullable=False,
+        ),
+    )
+    op.add_column("scsync_accounts", sa.Column("username", sa.String(length=255), nullable=True))
+    op.add_column("scsync_accounts", sa.Column("audience", sa.String(length=255), nullable=True))
+    op.add_column("scsync_accounts", sa.Column("private_key", sa.Text(), nullable=True))
     op.add_column("scsync_watermarks", sa.Column("span", sa.Float(), nullable=True))
+    op.add_column("scsync_watermarks", sa.Column("changed_at", UtcDateTime(), nullable=True))
+    op.add_column("scsync_watermarks", sa.Column("read_until", UtcDateTime(), nullable=True))
     op.add_column("scsync_watermarks", sa.Column("lateness", sa.Float(), nullable=True))
     op.add_column("scsync_watermarks", sa.Column("late_at", UtcDateTime(), nullable=True))
     op.add_column("scsync_watermarks", sa.Column("settle", sa.Float(), nullable=True))
