@@ -30,6 +30,10 @@ class _CompositeAnswers(msgspec.Struct, rename="camel"):
     composite_response: list[_CompositeAnswer]
 
 
+class _SearchAnswer(msgspec.Struct, rename="camel"):
+    search_records: list[dict[str, Any]]
+
+
 class _RowAnswer(msgspec.Struct):
     success: bool
     id: str | None = None
@@ -52,6 +56,12 @@ def page(reply: Reply, record: type[T]) -> Page[T]:
     """Decode a query's answer, records and all, in one go."""
     check(reply)
     return _page(reply.body, reply, record)
+
+
+def found(reply: Reply) -> list[dict[str, Any]]:
+    """Decode a search's answer, which was a bare array before version 37."""
+    answer = value(reply, _SearchAnswer | list[dict[str, Any]])  # type: ignore[arg-type]
+    return answer.search_records if isinstance(answer, _SearchAnswer) else answer
 
 
 def pages(reply: Reply, records: list[type[Any]]) -> list[Page[Any] | SalesforceError]:
@@ -89,7 +99,10 @@ def _sub_page(
     answer: _CompositeAnswer, reply: Reply, record: type[Any]
 ) -> Page[Any] | SalesforceError:
     inner = Reply(answer.http_status_code, reply.headers, bytes(answer.body))
-    return failure(inner) or _page(answer.body, reply, record)
+    try:
+        return failure(inner) or _page(answer.body, reply, record)
+    except ProtocolError as error:
+        return error  # one answer that cannot be read says nothing of its neighbours
 
 
 def _path(url: str | None) -> str | None:

@@ -64,6 +64,10 @@ def query_more(next_url: str) -> Call:
     return Call("query", "GET", next_url)
 
 
+def search(sosl: str) -> Call:
+    return Call("query", "GET", f"search?q={quote(sosl, safe='')}")
+
+
 def composite_queries(soqls: Sequence[str], *, version_path: str, include_deleted: bool) -> Call:
     """Send some queries as one call, in the body, where no limit on addresses bites."""
     if not 0 < len(soqls) <= MOST_QUERIES:
@@ -204,3 +208,34 @@ def _at_most(most: int, rows: Sequence[object]) -> None:
 
 def _iso(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def create_query_job(soql: str, *, include_deleted: bool) -> Call:
+    form = {"operation": "queryAll" if include_deleted else "query", "query": soql}
+    body = _ENCODER.encode(form)
+    return Call("bulk", "POST", "jobs/query", body, {"Content-Type": "application/json"})
+
+
+def query_job(job_id: str) -> Call:
+    return Call("bulk", "GET", f"jobs/query/{_id(job_id)}")
+
+
+def query_results(job_id: str, *, locator: str | None, max_records: int | None) -> Call:
+    asked = {"locator": locator, "maxRecords": max_records}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    path = f"jobs/query/{_id(job_id)}/results"
+    return Call("bulk", "GET", f"{path}?{query}" if query else path, headers={"Accept": "text/csv"})
+
+
+def result_pages(job_id: str, next_url: str | None) -> Call:
+    return Call("bulk", "GET", next_url or f"jobs/query/{_id(job_id)}/resultPages")
+
+
+def abort_query_job(job_id: str) -> Call:
+    body = _ENCODER.encode({"state": "Aborted"})
+    headers = {"Content-Type": "application/json"}
+    return Call("bulk", "PATCH", f"jobs/query/{_id(job_id)}", body, headers)
+
+
+def delete_query_job(job_id: str) -> Call:
+    return Call("bulk", "DELETE", f"jobs/query/{_id(job_id)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from salesforce.bulk import Bulk
 from salesforce.grants import RefreshToken
 from salesforce.reads import Reads
 from salesforce.session import TIMEOUT, Session
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 API_VERSION = "67.0"
 
 
-class Client(Reads, Writes):
+class Client(Reads, Writes, Bulk):
     """One account's API; safe to share among threads, and to be closed once.
 
     `before_call` is told of each call that counts and may refuse it by raising; `on_call` hears of

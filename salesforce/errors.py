@@ -17,6 +17,7 @@ SalesforceError
 │   ├── Drifted           an object or field is gone, hidden or read-only: describe again
 │   ├── TooMuch           ask for less: a smaller window, fewer rows, fewer fields
 │   ├── Outdated          the record changed since it was read
+│   ├── BulkRefused       the Bulk API will not do this: read it by REST
 │   └── Misconfigured     a setting of ours is wrong; carries the remedy
 └── GrantDead             a person has to authorise again; carries the remedy
 
@@ -150,6 +151,12 @@ class TooMuch(Permanent):
 
 class Outdated(Permanent):
     """The record changed since it was read."""
+
+    default = Consequence.CHANGED
+
+
+class BulkRefused(Permanent):
+    """The Bulk API will not do this, or not today: read it by REST."""
 
     default = Consequence.CHANGED
 

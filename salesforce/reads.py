@@ -75,6 +75,10 @@ class Reads:
         """Read the page a server's cursor points to."""
         return answers.page(self._session.send(calls.query_more(next_url)), record)
 
+    def search(self, sosl: str) -> list[Record]:
+        """Look for a term; what was committed a moment ago may not be found yet."""
+        return answers.found(self._session.send(calls.search(sosl)))
+
     def composite_queries(
         self, soqls: Sequence[str], *, records: Sequence[type[Any]], include_deleted: bool = False
     ) -> list[Page[Any] | SalesforceError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,7 +13,7 @@ from salesforce.errors import ProtocolError, Unavailable, Unclear
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from salesforce.calls import Call
@@ -68,12 +69,7 @@ class Session:
 
     def send(self, call: Call) -> wire.Reply:
         """Try once; the answer may still be an error in itself."""
-        if self._before_call and call.is_counted:
-            self._before_call(call.kind)
-        path = call.path if call.path.startswith("/") else f"{self.version_path}/{call.path}"
-        request = self._http.build_request(
-            call.method, path, content=call.body, headers=dict(call.headers)
-        )
+        request = self._admitted(call)
         try:
             reply = self._exchange(request)
         except httpx.RequestError as error:
@@ -81,11 +77,33 @@ class Session:
         except ProtocolError as error:
             error.outcome_unknown = call.writes
             raise
-        self._note(call, reply)
+        self._note(call, reply.headers)
         return reply
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[wire.Stream]:
+        """Try once, and hand on the answer before its body is here; leaving closes the line."""
+        request = self._admitted(call)
+        try:
+            response = self._http.send(request, auth=self._auth, stream=True)
+        except httpx.RequestError as error:
+            raise _lost(call, error) from error
+        try:
+            self._note(call, response.headers)
+            yield wire.Stream(response.status_code, response.headers, _chunks(call, response))
+        finally:
+            response.close()
 
     def close(self) -> None:
         self._http.close()
+
+    def _admitted(self, call: Call) -> httpx.Request:
+        if self._before_call and call.is_counted:
+            self._before_call(call.kind)
+        path = call.path if call.path.startswith("/") else f"{self.version_path}/{call.path}"
+        return self._http.build_request(
+            call.method, path, content=call.body, headers=dict(call.headers)
+        )
 
     def _exchange(self, request: httpx.Request) -> wire.Reply:
         response = self._http.send(request, auth=self._auth, stream=True)
@@ -94,10 +112,10 @@ class Session:
         finally:
             response.close()
 
-    def _note(self, call: Call, reply: wire.Reply) -> None:
-        self.server_time = wire.server_time(reply.headers) or self.server_time
+    def _note(self, call: Call, headers: Mapping[str, str]) -> None:
+        self.server_time = wire.server_time(headers) or self.server_time
         if self._on_call and call.is_counted:
-            self._on_call(call.kind, wire.usage(reply.headers))
+            self._on_call(call.kind, wire.usage(headers))
 
 
 def _body(response: httpx.Response) -> bytes:
@@ -106,10 +124,23 @@ def _body(response: httpx.Response) -> bytes:
     return wire.inflate(b"".join(response.iter_raw()), response.headers.get("content-encoding"))
 
 
+def _chunks(call: Call, response: httpx.Response) -> Iterator[bytes]:
+    if response.is_stream_consumed:  # a 401, which the auth flow had to read
+        yield response.content
+        return
+    encoding = response.headers.get("content-encoding")
+    try:
+        yield from wire.inflating(response.iter_raw(), encoding)
+    except httpx.RequestError as error:
+        raise _lost(call, error) from error
+
+
 def _lost(call: Call, error: httpx.RequestError) -> Unavailable | Unclear:
     what = type(error).__name__
     if isinstance(error, _NOTHING_SENT):
         return Unavailable(f"no connection: {what}", code="UNREACHABLE")
     if call.writes:
         return Unclear(f"sent, reply lost: {what}", code="REPLY_LOST", outcome_unknown=True)
+    if isinstance(error, httpx.ReadTimeout):
+        return Unavailable("no answer in time", code="READ_TIMEOUT")
     return Unavailable(f"reply lost: {what}", code="REPLY_LOST")

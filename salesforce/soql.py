@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*")
 _ORDER = re.compile(r"(\S+)(?: (?:ASC|DESC))?(?: NULLS (?:FIRST|LAST))?")
@@ -123,6 +123,22 @@ def count(sobject: str, *, where: str | None = None) -> str:
     """Ask for the number of rows, which arrives as `totalSize`."""
     query = f"SELECT COUNT() FROM {identifier(sobject)}"  # noqa: S608 - names are checked
     return query + _clauses(where, (), None)
+
+
+def summary(
+    sobject: str,
+    aggregates: Mapping[str, tuple[str, str]],
+    *,
+    where: str | None = None,
+    group_by: Sequence[str] = (),
+) -> str:
+    """Ask for aggregates, each an alias with its function and field, beside what they go by."""
+    asked = [identifier(field) for field in group_by]
+    for alias, (function, field) in aggregates.items():
+        asked.append(f"{identifier(function)}({identifier(field)}) {identifier(alias)}")
+    query = f"SELECT {', '.join(asked)} FROM {identifier(sobject)}"  # noqa: S608 - names are checked
+    by = f" GROUP BY {', '.join(map(identifier, group_by))}" if group_by else ""
+    return query + _clauses(where, (), None) + by
 
 
 def keyset(since: datetime, until: datetime, after: tuple[datetime, str] | None = None) -> str:

@@ -25,7 +25,7 @@ from salesforce.errors import (
 from salesforce.values import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _API_USAGE = re.compile(r"(?:^|[\s,;])api-usage=(\d+)/(\d+)")
 _NAMED_RECORD = re.compile(r"with id: (\w{15,18})")
@@ -44,6 +44,14 @@ class Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Stream(NamedTuple):
+    """An answer whose body is still on its way; the chunks come inflated, and only once."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
 
 
 class Problem(msgspec.Struct, rename="camel"):
@@ -108,6 +116,32 @@ def inflate(body: bytes, encoding: str | None) -> bytes:
     except isal_zlib.error as error:  # type: ignore[misc]  # its stub names the class as an instance
         raise ProtocolError(f"the gzip body is broken: {error}", code="BROKEN_BODY") from error
     return inflated
+
+
+def inflating(chunks: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
+    """Undo gzip as it comes; what ends before its trailer was cut short and is an error."""
+    if (encoding or "identity").lower() != "gzip":
+        yield from chunks
+        return
+    engine = isal_zlib.decompressobj(wbits=_GZIP)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest:
+                if engine.eof:  # a body may be several gzip members, one behind the other
+                    engine = isal_zlib.decompressobj(wbits=_GZIP)
+                if inflated := engine.decompress(rest):
+                    yield inflated
+                rest = engine.unused_data
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub names the class as an instance
+        raise ProtocolError(f"the gzip body is broken: {error}", code="BROKEN_BODY") from error
+    if not engine.eof:
+        raise ProtocolError("the gzip body ends before its trailer", code="BROKEN_BODY")
+
+
+def is_good(status: int) -> bool:
+    """Whether the answer carries a value."""
+    return status in _OK
 
 
 def check(reply: Reply, *, writes: bool = False) -> None:
