@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from models.sobject import SObject
 from pipelines.describes import Describes
-from pipelines.plan import Skip, plan_for
+from pipelines.plan import Skip
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 
@@ -87,7 +87,7 @@ def _limits(client: Client) -> Finding:
 def _object(model: type[SObject], describes: Describes, key_field: str) -> Finding:
     try:
         describe = describes.get(model.sobject)
-        plan = plan_for(model, describe)
+        plan = describes.plan(model)
     except Skip as reason:
         remedy = "Switch it on, grant it to the user, or leave it out of SCSYNC_OBJECTS."
         return Finding(model.sobject, Verdict.WARNING, str(reason), remedy)

@@ -2,18 +2,19 @@
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import httpx
 import structlog
 
 from models.linked_account import AccountState
+from pipelines.terms import Terms
 from pipelines.vault import AccountVault, Cipher, sealed, unsealed
 from salesforce.errors import GrantDead, Misconfigured, SalesforceError
 from salesforce.grants import RefreshToken
-from salesforce.oauth import AppCredentials, revoke
-from salesforce.vault import Token
+from salesforce.oauth import AppCredentials, TokenAnswer, revoke
+from salesforce.vault import Token, blank
 from store import accounts
 from store.engine import Store
 
@@ -31,45 +32,71 @@ class Linked:
     user_id: str
     instance_url: str
     scope: str
+    grant: str
 
 
-def link_by_refresh_token(
-    refresh_token: str,
-    *,
-    app: AppCredentials,
-    store: Store,
-    cipher: Cipher,
-    clock: Clock,
-    http: httpx.Client,
-    name: str = accounts.DEFAULT,
-    origin: str | None = None,
-) -> Linked:
-    """Try the refresh token and keep what it gave; refuses another org's under a known name.
+@dataclass(frozen=True, kw_only=True)
+class Linker:
+    """Links one account, by any grant: what a grant gives is looked at before it is kept.
 
-    `origin` is the token that stands in the settings, if another: it counts as used from now on,
-    since trying it later may meet a grant that this link has replaced.
+    `origin` is the token that stands in the settings: it counts as used from now on, since trying
+    it later may meet a grant that this link has replaced.
     """
-    blank = Token(
-        access_token="",
-        refresh_token=refresh_token,
-        instance_url=app.login_url,
-        version=0,
-        identity_url="",
-        scope="",
-    )
-    token = RefreshToken(app)(http, blank).after(blank)
-    _refuse_other_org(store, name, token)
-    values = {
-        **sealed(token, cipher),
-        "login_url": app.login_url,
-        "org_id": token.org_id,
-        "user_id": token.user_id,
-        "linked_from": cipher.encrypt((origin or refresh_token).encode()).decode(),
-        "refreshed_at": clock(),
-    }
-    with store.begin() as tx:
-        accounts.link(tx, name, values, now=clock())
-    return Linked(name, token.org_id, token.user_id, token.instance_url, token.scope)
+
+    app: AppCredentials
+    store: Store
+    cipher: Cipher
+    clock: Clock
+    http: httpx.Client
+    name: str = accounts.DEFAULT
+    origin: str | None = None
+
+    def by_refresh_token(self, refresh_token: str) -> Linked:
+        """Link by a refresh token that was got elsewhere."""
+        answer = RefreshToken(self.app)(self.http, blank(refresh_token))
+        return self._keep(answer.after(blank(refresh_token)), Terms(), refresh_token)
+
+    def by_approval(self, answer: TokenAnswer) -> Linked:
+        """Link by what a person approved in a browser."""
+        token = answer.after(blank())
+        if not token.refresh_token:
+            raise GrantDead(
+                "Salesforce gave no refresh token",
+                code="NO_REFRESH_TOKEN",
+                remedy="Give the external client app the scope refresh_token, then link again.",
+            )
+        _refuse_useless(token)
+        return self._keep(token, Terms(), token.refresh_token)
+
+    def by_terms(self, terms: Terms) -> Linked:
+        """Link as a machine: by an assertion or the app's own user, with no token to lose."""
+        token = terms.grant(self.app)(self.http, blank()).after(blank())
+        _refuse_useless(token)
+        return self._keep(replace(token, refresh_token=None), terms, None)
+
+    def _keep(self, token: Token, terms: Terms, presented: str | None) -> Linked:
+        _refuse_other_org(self.store, self.name, token)
+        origin = self.origin or presented
+        values = {
+            **sealed(token, self.cipher),
+            **terms.sealed(self.cipher),
+            "login_url": self.app.login_url,
+            "org_id": token.org_id,
+            "user_id": token.user_id,
+            "linked_from": self.cipher.encrypt(origin.encode()).decode() if origin else None,
+            "refreshed_at": self.clock(),
+        }
+        with self.store.begin() as tx:
+            accounts.link(tx, self.name, values, now=self.clock())
+        log.info("account.linked", account=self.name, org=token.org_id, grant=str(terms.kind))
+        return Linked(
+            name=self.name,
+            org_id=token.org_id,
+            user_id=token.user_id,
+            instance_url=token.instance_url,
+            scope=token.scope,
+            grant=str(terms.kind),
+        )
 
 
 def needs_link(
@@ -86,6 +113,17 @@ def needs_link(
         return True
     origin = unsealed(account.linked_from, cipher)
     return not hmac.compare_digest(origin.encode(), refresh_token.encode())
+
+
+def _refuse_useless(token: Token) -> None:
+    """Refuse a token that would fail at the first call; an empty scope says nothing."""
+    scopes = set(token.scope.split())
+    if scopes and not scopes & {"api", "full"}:
+        raise Misconfigured(
+            f"the grant has the scopes {token.scope}: without api nothing can be read",
+            code="NO_API_SCOPE",
+            remedy="Give the external client app the scope api, then link again.",
+        )
 
 
 def _refuse_other_org(store: Store, name: str, token: Token) -> None:

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from models import by_name
+from pipelines import drift
 from pipelines.describes import Describes
 from pipelines.pages import by_ids
-from pipelines.plan import Skip, plan_for
+from pipelines.plan import Skip
 from pipelines.purpose import Purpose, spending
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
@@ -65,8 +66,10 @@ class ReadBack:
 
     def _read(self, sobject: str, ids: list[str]) -> None:
         model = by_name(sobject)
-        plan = plan_for(model, self._describes.get(sobject))
+        plan = self._describes.plan(model)
         batch = by_ids(plan, ids, client=self._client, exact=not self._store.is_sqlite)
         with self._store.begin(relaxed=True) as tx:
-            records.upsert(tx, model, plan.fields, batch.rows, read_at=batch.server_time)
+            fields = batch.fields or plan.fields
+            records.upsert(tx, model, fields, batch.rows, read_at=batch.server_time)
+            drift.report_misfits(tx, sobject, batch.misfits, now=self._clock())
         log.debug("readback.stored", object=sobject, rows=len(batch.rows))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from models.command import Command, InvalidCommand, Op, lane
 from models.naming import column_name
 from models.outbox import OutboxEntry
+from pipelines import merged
 from pipelines.describes import Describes
 from pipelines.validate import Problem, problems
 from salesforce.describe import Describe
@@ -160,6 +161,7 @@ class Desk:
         for place, command in fresh:
             if command.id in stored:
                 self._link(tx, command, place)
+        merged.redirect(tx, [c for _, c in fresh if c.id in stored], now=now)
         ids = [first.get(command.idempotency_key, command.id) for command in commands]
         return [_receipt(command_id, stored) for command_id in ids]
 
@@ -202,6 +204,7 @@ class Desk:
         settled = {"id", "idempotency_key", "submitted_at"}
         values = {name: value for name, value in row.items() if name not in settled}
         outbox.admit(tx, entry.id, {**values, "waits_for": waits_for})
+        merged.redirect(tx, [command], now=self.clock())
 
 
 class _Look:

@@ -120,7 +120,7 @@ def _usable(account: LinkedAccount | None, name: str) -> LinkedAccount:
         raise GrantDead(
             f"account {name} is not linked",
             code="NOT_LINKED",
-            remedy="Set SCSYNC_REFRESH_TOKEN, or run scsync link --refresh-token-stdin.",
+            remedy="Run scsync link, or set SCSYNC_REFRESH_TOKEN.",
         )
     if account.state == AccountState.SUSPENDED:
         raise GrantDead(

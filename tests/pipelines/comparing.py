@@ -15,9 +15,8 @@ from store.engine import Store
 
 Rows = dict[str, dict[str, Any]]
 
-_TOTALS = {"LineItemCount", "Subtotal", "TotalPrice", "GrandTotal", "Discount"}
-# What the org computes without moving the record's stamp: by the minute, or from its lines.
-COMPUTED = {
+# What moves by the minute, without a stamp: two readings in different minutes differ.
+BY_THE_MINUTE = {
     "CaseMilestone": {
         "ElapsedTimeInMins",
         "ElapsedTimeInHrs",
@@ -25,15 +24,19 @@ COMPUTED = {
         "TimeRemainingInMins",
         "TimeSinceTargetInMins",
     },
-    "ServiceContract": _TOTALS,
-    "WorkOrder": _TOTALS,
 }
+# What changes with other records, without a stamp: equal after a sweep over computed fields.
+_TOTALS = {"LineItemCount", "Subtotal", "TotalPrice", "GrandTotal", "Discount"}
+BY_OTHERS = {"ServiceContract": _TOTALS, "WorkOrder": _TOTALS}
 
 
-def differences(org: Emulator, store: Store, *sobjects: str) -> list[str]:
-    """Compare every field of every record of these sObjects, or of all; a line a difference."""
+def differences(org: Emulator, store: Store, *sobjects: str, swept: bool = False) -> list[str]:
+    """Compare every field of every record of these sObjects, or of all; a line a difference.
+
+    `swept`: computed fields were read again just before, and are to be equal too; clocks stand.
+    """
     models = [by_name(name) for name in sobjects] or CATALOG
-    return [line for model in models for line in _differences(org, store, model)]
+    return [line for model in models for line in _differences(org, store, model, swept=swept)]
 
 
 def compared(org: Emulator, store: Store) -> int:
@@ -41,8 +44,10 @@ def compared(org: Emulator, store: Store) -> int:
     return sum(len(row) for model in CATALOG for row in _rows_of_org(org, store, model).values())
 
 
-def _differences(org: Emulator, store: Store, model: type[SObject]) -> Iterator[str]:
-    theirs, ours = _rows_of_org(org, store, model), _rows_of_store(store, model)
+def _differences(
+    org: Emulator, store: Store, model: type[SObject], *, swept: bool
+) -> Iterator[str]:
+    theirs, ours = _rows_of_org(org, store, model, swept=swept), _rows_of_store(store, model)
     for record_id in sorted(theirs.keys() ^ ours.keys()):
         yield f"{model.sobject} {record_id}: only in the {'org' if record_id in theirs else 'store'}"
     for record_id in sorted(theirs.keys() & ours.keys()):
@@ -54,16 +59,19 @@ def _differences(org: Emulator, store: Store, model: type[SObject]) -> Iterator[
             yield f"{model.sobject} {record_id}: a tombstone by halves"
 
 
-def _rows_of_org(org: Emulator, store: Store, model: type[SObject]) -> Rows:
+def _rows_of_org(org: Emulator, store: Store, model: type[SObject], *, swept: bool = False) -> Rows:
     with _session(org) as http:
         described = http.get(f"sobjects/{model.sobject}/describe").json()["fields"]
         types = {field["name"]: field["type"] for field in described}
-        computed = COMPUTED.get(model.sobject, set())
+        left_out = set[str]()
+        if not swept:
+            left_out = BY_THE_MINUTE.get(model.sobject, set()) | BY_OTHERS.get(model.sobject, set())
         columns = {
             field.api_name: field.column
             for field in model.fields()
-            if field.api_name in types and field.api_name not in computed
+            if field.api_name in types and field.api_name not in left_out
         }
+        columns |= {name: column for name, column in _added(store, model) if name in types}
         query = f"SELECT {', '.join(columns)} FROM {model.sobject}"  # noqa: S608
         if model.sobject == "Knowledge__kav":
             query += " WHERE PublishStatus IN ('Draft', 'Online', 'Archived')"
@@ -74,6 +82,13 @@ def _rows_of_org(org: Emulator, store: Store, model: type[SObject]) -> Rows:
             }
             for record in _records(http, query)
         }
+
+
+def _added(store: Store, model: type[SObject]) -> list[tuple[str, str]]:
+    """Give the fields whose columns were added at run time."""
+    query = f"SELECT api_name, column_name FROM scsync_fields WHERE sobject = '{model.sobject}' AND added"  # noqa: S608
+    with store.read() as tx:
+        return [(row[0], row[1]) for row in tx.exec_driver_sql(query)]
 
 
 def _session(org: Emulator) -> httpx.Client:

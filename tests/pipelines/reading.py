@@ -12,11 +12,17 @@ from emulator.server import Emulator
 from models import CATALOG, by_name
 from models.run import Run
 from models.watermark import Watermark
+from pipelines import merged
+from pipelines.backfill import Backfiller
+from pipelines.computed import Computed, Refreshed
+from pipelines.deletes import Deletes, DeletesRead
 from pipelines.describes import Describes
-from pipelines.link import link_by_refresh_token
-from pipelines.pull import Pulled, Puller
+from pipelines.link import Linker
+from pipelines.pull import Backfills, Pulled, Puller
+from pipelines.reparented import Reparented
 from pipelines.vault import AccountVault
 from pipelines.verify import Verified, Verifier
+from pipelines.walk import Road
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
 from store import runs, watermarks
@@ -59,12 +65,11 @@ class Reader:
         )
         self.link()
         self.client = self.new_client()
-        self.describes = Describes(client=self.client, store=store, clock=self.clock)
+        self.describes = self.new_describes()
 
     def link(self, token: str | None = None, **more: Any) -> None:
         with self.http() as http:
-            link_by_refresh_token(
-                token or self.org.refresh_token,
+            linker = Linker(
                 http=http,
                 **{
                     "app": self.app,
@@ -74,6 +79,7 @@ class Reader:
                     **more,
                 },
             )
+            linker.by_refresh_token(token or self.org.refresh_token)
 
     def http(self) -> httpx.Client:
         return httpx.Client(timeout=30)
@@ -81,15 +87,21 @@ class Reader:
     def vault(self, cipher: Fernet | None = None) -> AccountVault:
         return AccountVault(self.store, "default", cipher=cipher or self.cipher, clock=self.clock)
 
-    def new_client(self) -> Client:
-        return Client(vault=self.vault(), app=self.app, api_version=API_VERSION)
+    def new_client(self, **parts: Any) -> Client:
+        return Client(vault=self.vault(), app=self.app, api_version=API_VERSION, **parts)
 
-    def puller(self, **parts: Any) -> Puller:
-        return Puller(
+    def new_describes(self) -> Describes:
+        return Describes(client=self.client, store=self.store, clock=self.clock)
+
+    def road(self, **parts: Any) -> Road:
+        """Make a road with what belongs to it, as the daemon does."""
+        moved = Reparented(client=self.client, store=self.store, describes=self.describes)
+        return Road(
             **{
+                "on_page": (merged.follow, moved.note),
+                "on_window": (moved.read,),
                 "client": self.client,
                 "store": self.store,
-                "describes": self.describes,
                 "clock": self.clock,
                 "settle": self.settle,
                 "owner": uuid4().hex,
@@ -97,17 +109,40 @@ class Reader:
             }
         )
 
+    def puller(self, backfills: Backfills | None = None, **parts: Any) -> Puller:
+        return Puller(road=self.road(**parts), describes=self.describes, backfills=backfills)
+
+    def backfiller(self, *, road: dict[str, Any] | None = None, **parts: Any) -> Backfiller:
+        """Make a worker of backfills, for which a hundred rows are many."""
+        given = {"road": self.road(**(road or {})), "describes": self.describes, "above": 100}
+        return Backfiller(**{**given, **parts})
+
     def pull(self, sobject: str = "Case", *, backfill: bool = False, **parts: Any) -> Pulled:
         return self.puller(**parts).pull(by_name(sobject), backfill=backfill)
 
     def cycle(self) -> dict[str, Pulled]:
         return {model.sobject: self.puller().pull(model) for model in CATALOG}
 
-    def verifier(self) -> Verifier:
-        return Verifier(client=self.client, store=self.store, describes=self.describes)
+    def verifier(self, **parts: Any) -> Verifier:
+        return Verifier(**{**self._parts(), "settle": self.settle, **parts})
 
-    def verify(self, sobject: str = "Case") -> Verified:
-        return self.verifier().verify(by_name(sobject))
+    def verify(self, sobject: str = "Case", **parts: Any) -> Verified:
+        """Compare, and mend nothing."""
+        return self.verifier(**parts).compare(by_name(sobject))
+
+    def deletes(self, sobject: str = "Case") -> DeletesRead:
+        return Deletes(**self._parts()).read(by_name(sobject))
+
+    def refresh(self, sobject: str, calls: int = 1_000, **parts: Any) -> Refreshed:
+        return Computed(**{**self._parts(), **parts}).refresh(by_name(sobject), calls)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "client": self.client,
+            "store": self.store,
+            "describes": self.describes,
+            "clock": self.clock,
+        }
 
     def mark(self, sobject: str = "Case") -> Watermark:
         with self.store.read() as tx:

@@ -164,6 +164,7 @@ def test_a_store_that_is_gone_costs_no_call(
     reader: Reader, budget: Budget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counts that could not be written are written with the next ones."""
+
     def gone(*_: object, **__: object) -> None:
         raise StoreUnavailable("no connection")
 

@@ -10,7 +10,9 @@ from cryptography.fernet import Fernet
 
 from config.settings import Settings
 from emulator.server import Emulator
+from models.linked_account import GrantKind
 from pipelines import link
+from pipelines.terms import Terms
 from salesforce.errors import GrantDead, Misconfigured, SalesforceError
 from store import accounts
 from store.engine import Store
@@ -148,3 +150,28 @@ def test_unlinking_forgets_the_grant_and_revokes_it(reader: Reader, *, reachable
     if reachable:
         with pytest.raises(SalesforceError):
             reader.link(known.refresh_token)
+
+
+def test_an_account_linked_by_another_grant_goes_on_where_it_stood(
+    desk: Emulator, start: Any
+) -> None:
+    """The running client renews on the new terms: nothing has to be started again."""
+    app = start(desk.refresh_token)
+    assert app.client.limits()
+    desk.revoke_grants()
+    with pytest.raises(GrantDead):
+        app.client.limits()
+    with app.linker() as linker:
+        linker.by_terms(Terms(GrantKind.CLIENT_CREDENTIALS))
+    desk.expire_sessions()
+    assert app.client.limits()
+
+
+def test_a_grant_without_the_api_scope_is_not_kept(desk: Emulator, start: Any) -> None:
+    """What would fail at the first call is refused at once, with the remedy."""
+    app = start(None)
+    desk.configure(scopes=["id", "refresh_token"])
+    with app.linker() as linker, pytest.raises(Misconfigured, match="without api"):
+        linker.by_terms(Terms(GrantKind.CLIENT_CREDENTIALS))
+    with app.store.read() as tx:
+        assert accounts.every(tx) == []

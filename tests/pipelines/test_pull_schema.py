@@ -82,11 +82,12 @@ def test_a_field_shown_again_is_read_from_the_beginning(reader_of: MakeReader) -
     assert "Description" not in reader.mark().missing_fields
 
 
-def test_a_field_that_nobody_knows_disturbs_nothing(reader_of: MakeReader) -> None:
-    """A custom field without a column of ours is left alone."""
+def test_a_field_that_nobody_knew_disturbs_nothing(reader_of: MakeReader) -> None:
+    """A custom field without a column of ours gets one, and the store agrees with the org."""
     reader = reader_of()
     _fields(reader, add={"name": "Mood__c", "type": "string", "length": 40})
     assert (reader.pull().outcome, reader.verify().differences) == ("ok", [])
+    assert differences(reader.org, reader.store, "Case") == []
 
 
 @pytest.mark.parametrize("name", ["Id", "SystemModstamp"])
@@ -136,14 +137,15 @@ def test_a_retyped_field_is_left_out(desk: Emulator, sqlite_store: Store) -> Non
         assert reader.count() >= 200
 
 
-def test_a_value_that_does_not_fit_fails_its_object_alone(
-    desk: Emulator, sqlite_store: Store
+@pytest.mark.parametrize("name", ["Id", "SystemModstamp"])
+def test_a_key_that_does_not_fit_fails_its_object(
+    desk: Emulator, sqlite_store: Store, name: str
 ) -> None:
-    """An answer against its own describe is a failed run with a code, nothing half stored."""
+    """Without its Id or stamp there is no row to keep: a failed run, nothing half stored."""
 
     def spoil(path: str, document: Any) -> Any:
         if "FROM Case " in path:
-            document["records"][0]["IsClosed"] = "maybe"
+            document["records"][0][name] = 5 if name == "Id" else "yesterday"
         return document
 
     result = _pulled(desk, sqlite_store, spoil)
