@@ -18,7 +18,9 @@ from rich.table import Table
 
 from config import logs
 from config.settings import ConfigError, Settings, load
-from models import by_name
+from models import declare
+from store import places
+from store.accounts import DEFAULT
 from worker.app import App
 
 FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
@@ -39,21 +41,32 @@ class Context:
     """One run of the command line."""
 
     config: Path | None = None
+    account: str | None = None
     out: Console = field(default_factory=console)
     err: Console = field(default_factory=lambda: console(stderr=True))
 
     @cached_property
     def settings(self) -> Settings:
         """The settings, with logging set up by them."""
-        settings = load(self.config)
+        settings = load(self.config, account=self.account)
         _refuse_unknown_objects(settings)
         logs.configure(settings)
         return settings
 
+    def open(self, *, new: bool = False) -> App:
+        """Make the parts of the account; only a new one may lack a store."""
+        url, account = self.settings.database_url, self.settings.account
+        if not new and account != DEFAULT and account not in places.known(url):
+            raise ConfigError(
+                f"there is no account {account}: see scsync accounts list, "
+                f"or make it with: scsync link --account {account}"
+            )
+        return App(self.settings)
+
     @contextmanager
-    def app(self) -> Iterator[App]:
+    def app(self, *, new: bool = False) -> Iterator[App]:
         """Hand out the parts, and close them afterwards."""
-        app = App(self.settings)
+        app = self.open(new=new)
         if sys.stderr.isatty() and "log_level" not in self.settings.model_fields_set:
             # Whoever looks on is told by the verb itself; what is logged below would say it twice.
             logs.configure(self.settings, level="warning")
@@ -82,9 +95,11 @@ class Context:
         self.out.print(table)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON document on one line."""
+def print_json(value: Any, *, flush: bool = False) -> None:
+    """Print one JSON document on one line, at once if somebody waits for it."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    if flush:
+        sys.stdout.flush()
 
 
 def context(typer_context: typer.Context) -> Context:
@@ -104,7 +119,7 @@ def _refuse_unknown_objects(settings: Settings) -> None:
     places |= {name: f"[objects.{name}]" for name in settings.object_settings}
     for name, place in places.items():
         try:
-            by_name(name)
+            declare([name])
         except LookupError as error:
             raise ConfigError(f"{place}: {error}") from None
 

@@ -6,9 +6,9 @@ import typer
 
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
-from store import migrate
+from console.serving import beside
+from store import migrate, places
 from store.engine import Store
-from worker.app import App
 from worker.daemon import Daemon, run
 
 
@@ -43,7 +43,7 @@ def register(app: typer.Typer, panel: str) -> None:
     def upgrade(typer_context: typer.Context, *, json: Json = False) -> None:
         """Bring the store to the shape this program knows (also done at start)."""
         ctx = context(typer_context)
-        store = Store(ctx.settings.database_url)
+        store = Store(places.place(ctx.settings.database_url, ctx.settings.account))
         before, after = migrate.upgrade(store)
         store.close()
         if json:
@@ -60,12 +60,15 @@ def _run(ctx: Context, role: str, *, json: bool) -> None:
             "a role of its own needs a queue that others reach: set SCSYNC_BROKER_URL to "
             "redis://…, or run everything in one process with: scsync up"
         )
-    app = App(ctx.settings)
+    app = ctx.open()
     # Fail now, with one clear line, rather than in a thread an hour later.
     _ = app.client
     daemon = Daemon(app, works=role != "scheduler", schedules=role != "worker")
 
     def ready() -> None:
+        if role == "daemon":
+            # Here, not earlier: its thread must inherit that signals are waited for elsewhere.
+            beside(app)
         if json:
             print_json({"role": role, "process": os.getpid()})
         else:

@@ -10,7 +10,9 @@ import typer
 
 from cli import (
     accounts,
+    action,
     commands,
+    console,
     daemon,
     demo,
     doctor,
@@ -27,6 +29,7 @@ from cli import (
 from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
 from models.command import InvalidCommand
+from pipelines.actions import ActionRefused
 from pipelines.submit import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
@@ -45,9 +48,9 @@ app = typer.Typer(
 for panel, modules in (
     ("Try it", (demo, emulator)),
     ("Connect", (link, accounts, doctor, settings)),
-    ("Sync", (pull, submit, push, commands)),
+    ("Sync", (pull, submit, action, push, commands)),
     ("Look", (status, verify, schema)),
-    ("Run for good", (daemon,)),
+    ("Run for good", (daemon, console)),
 ):
     for module in modules:
         module.register(app, panel)
@@ -60,6 +63,7 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ConfigError, WRONG_USAGE),
     (InvalidCommand, WRONG_USAGE),
     (Refused, WRONG_USAGE),
+    (ActionRefused, WRONG_USAGE),
     (SalesforceError, FAILED),
     (StoreError, FAILED),
     (BrokerUnavailable, FAILED),
@@ -80,6 +84,9 @@ def root(
         Path | None,
         typer.Option(help="The TOML file, instead of ./scsync.toml.", exists=True, dir_okay=False),
     ] = None,
+    account: Annotated[
+        str | None, typer.Option(help="The account to work for, instead of the first.")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")] = False,
     show_version: Annotated[
         bool,
@@ -89,7 +96,7 @@ def root(
     ] = False,
 ) -> None:
     del debug, show_version  # `main` looks for the one, the callback has answered the other
-    typer_context.obj = Context(config=config)
+    typer_context.obj = Context(config=config, account=account)
 
 
 def main() -> None:

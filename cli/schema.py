@@ -1,11 +1,16 @@
-"""`scsync schema`: the columns, and which of them this org does not fill."""
+"""`scsync schema`: the columns, what fills them, and what became of those that nothing fills."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
-from cli.context import Json, context, print_json
-from store import watermarks
+from cli.context import Json, context, print_json, short
+from models.field_state import FieldState, FieldStatus
+from models.finding import Finding
+from models.sobject import SObject
+from models.watermark import Watermark
+from store import fields, findings, watermarks
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -16,33 +21,68 @@ def register(app: typer.Typer, panel: str) -> None:
         *,
         json: Json = False,
     ) -> None:
-        """Show tables and columns, and what this org lacks or hides from this user."""
+        """Show tables and columns: standard, added, frozen, computed; and what is noticed."""
         ctx = context(typer_context)
+        found: list[dict[str, Any]] = []
         with ctx.app() as parts:
             models = parts.chosen(objects) if objects else parts.models
             with parts.store.read() as tx:
                 marks = watermarks.every(tx)
-        found = []
-        for model in models:
-            mark = marks.get(model.sobject)
-            missing = set(mark.missing_fields or ()) if mark else set()
-            found += [
-                {
-                    "sobject": model.sobject,
-                    "table": model.table().name,
-                    "column": field.column,
-                    "field": field.api_name,
-                    "kind": field.kind,
-                    "finding": "absent or hidden"
-                    if field.api_name in missing
-                    else (mark.skipped or "")
-                    if mark
-                    else "not pulled yet",
-                }
-                for field in model.fields()
-            ]
+                for model in models:
+                    known = fields.known(tx, model.sobject)
+                    found += _columns(model, known, marks.get(model.sobject))
+                names = {model.sobject for model in models}
+                noticed = [one for one in findings.every(tx) if one.sobject in names]
         if json:
-            print_json(found)
+            version = ctx.settings.api_version
+            print_json({"api_version": version, "columns": found, "findings": _plain(noticed)})
             return
-        rows = [[f"{e['table']}.{e['column']}", e["field"], e["kind"], e["finding"]] for e in found]
-        ctx.table(["COLUMN", "FIELD", "KIND", "FINDING"], rows)
+        rows = [
+            [f"{one['table']}.{one['column']}", one["field"], one["kind"], _said(one)]
+            for one in found
+        ]
+        ctx.table(["COLUMN", "FIELD", "KIND", "STATUS"], rows)
+        ctx.line(f"API version {ctx.settings.api_version}")
+        for one in noticed:
+            subject = f"{one.sobject}.{one.subject}" if one.subject else one.sobject
+            ctx.line(f"since {short(one.since)}  {subject}: {one.message}")
+
+
+def _columns(
+    model: type[SObject], known: list[FieldState], mark: Watermark | None
+) -> Iterator[dict[str, Any]]:
+    """Lay out an object's columns: the model's in its order, then those added."""
+    states = {state.api_name: state for state in known}
+    ours = [(one.column, one.api_name, str(one.kind)) for one in model.fields()]
+    ours += [(one.column_name, one.api_name, one.kind) for one in known if one.added]
+    waiting = (mark.skipped if mark else None) or "not pulled yet"
+    for column, name, kind in ours:
+        state = states.get(name)
+        computed = bool(state.computed) if state else name in model.computed
+        yield {
+            "sobject": model.sobject,
+            "table": model.table().name,
+            "column": column,
+            "field": name,
+            "kind": kind,
+            "org_type": state.org_type if state else None,
+            "status": state.status if state else None,
+            "added": bool(state and state.added),
+            "computed": computed,
+            "as_of": mark.computed_through if mark and computed else None,
+            "since": state.since if state else None,
+            "finding": (state.reason or "") if state else waiting,
+        }
+
+
+def _said(one: dict[str, Any]) -> str:
+    """Say in a few words what is not plain of a column."""
+    said = [] if one["status"] in {None, FieldStatus.ACTIVE} else [one["status"]]
+    said += ["added"] if one["added"] else []
+    if one["computed"]:
+        said.append(f"computed, as of {short(one['as_of'])}" if one["as_of"] else "computed")
+    return ", ".join(said) + (f": {one['finding']}" if one["finding"] and said else one["finding"])
+
+
+def _plain(noticed: list[Finding]) -> list[dict[str, Any]]:
+    return [one.model_dump() for one in noticed]

@@ -5,9 +5,7 @@ from datetime import datetime
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
-from models.linked_account import AccountState
-from models.outbox import CommandState
-from pipelines.overview import Overview, overview
+from pipelines.overview import ObjectStatus, Overview, short
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -16,18 +14,19 @@ def register(app: typer.Typer, panel: str) -> None:
         """Show rows, watermarks, freshness and runs by object, and commands by state."""
         ctx = context(typer_context)
         with ctx.app() as parts:
-            found = overview(parts.models, store=parts.store, clock=parts.clock, account=parts.name)
+            found = parts.overview()
         if json:
             print_json(_document(found))
         else:
             show(ctx, found)
-        linked = found.account and found.account.state != AccountState.DEAD
-        if not linked or found.commands.get(CommandState.DEAD):
+        if found.reasons:
             raise typer.Exit(NEEDS_A_PERSON)
 
 
 def show(ctx: Context, found: Overview) -> None:
     """Print the overview for a person."""
+    for reason in found.reasons or ["all is well"]:
+        ctx.line(reason if reason == "all is well" else f"needs you: {reason}")
     ctx.line(_account(found))
     rows = [
         [
@@ -37,32 +36,51 @@ def show(ctx: Context, found: Overview) -> None:
             _stamp(entry.watermark, found.at),
             _stamp(entry.verified_through, found.at),
             _age(entry.fresh_as_of, found.at),
+            "-" if entry.settle is None else f"{entry.settle:.0f} s",
             entry.last_outcome or "never",
         ]
         for entry in found.objects
     ]
-    heads = ["OBJECT", "ROWS", "DELETED", "WATERMARK", "VERIFIED", "FRESH", "RUN"]
+    heads = ["OBJECT", "ROWS", "GONE", "WATERMARK", "VERIFIED", "FRESH", "SETTLE", "RUN"]
     ctx.table(heads, rows)
     for entry in found.objects:
         if trouble := entry.skipped or entry.last_error:
             ctx.line(f"{entry.sobject}: {trouble}")
+    for one in found.loading:
+        of = f" of {one.total:,}" if one.total else ""
+        by = f" by {one.mode}" if one.mode else ""
+        ctx.line(f"{one.sobject}: backfill{by}, {one.rows:,}{of} rows ({one.reason})")
+    told = [one for one in found.findings if f"{one.sobject}: {one.message}" not in _all(found)]
+    for finding in told:
+        subject = f".{finding.subject}" if finding.subject else ""
+        ctx.line(f"{finding.sobject}{subject}: {finding.message}")
     states = ", ".join(f"{number:,} {state}" for state, number in found.commands.items())
     ctx.line(f"commands: {states or 'none yet'}")
-    if found.commands.get(CommandState.DEAD):
-        ctx.line("dead ones need a person: scsync commands list --state dead")
+
+
+def _all(found: Overview) -> str:
+    return "\n".join(found.reasons)
 
 
 def _account(found: Overview) -> str:
     account = found.account
     if account is None:
         return "account: not linked; run scsync link, or try scsync demo"
-    usage = (
-        f"; API calls {account.api_used:,} of {account.api_limit:,}"
-        if account.api_used is not None and account.api_limit
-        else ""
-    )
     reason = f": {account.reason}" if account.reason else ""
-    return f"account {account.name}: {account.state}{reason}, org {account.org_id}{usage}"
+    return f"account {account.name}: {account.state}{reason}, org {account.org_id}{_calls(found)}"
+
+
+def _calls(found: Overview) -> str:
+    """Say how the API budget stands, and where it is heading."""
+    budget = found.budget
+    if budget is None:
+        return ""
+    text = f"; API calls {budget.used:,} of {budget.limit:,}"
+    if budget.is_held:
+        return f"{text}, pulls wait from {budget.stops_at:,} on"
+    if budget.reached_at:
+        return f"{text}, pulls would stop at {_stamp(budget.reached_at, found.at)}"
+    return text
 
 
 def _stamp(moment: datetime | None, now: datetime) -> str:
@@ -73,13 +91,7 @@ def _stamp(moment: datetime | None, now: datetime) -> str:
 
 
 def _age(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
-        return "-"
-    seconds = int((now - moment).total_seconds())
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return "-" if moment is None else short(now - moment)
 
 
 def _document(found: Overview) -> dict[str, object]:
@@ -88,6 +100,15 @@ def _document(found: Overview) -> dict[str, object]:
     return {
         "at": found.at.isoformat(),
         "account": {name: getattr(account, name) for name in shown} if account else None,
-        "objects": {entry.sobject: vars(entry) for entry in found.objects},
+        "objects": {entry.sobject: _fields(entry) for entry in found.objects},
         "commands": found.commands,
+        "reasons": found.reasons,
+        "findings": [one.model_dump(mode="json") for one in found.findings],
+        "backfills": [vars(one) for one in found.loading],
+        "budget": vars(found.budget) if found.budget else None,
     }
+
+
+def _fields(entry: ObjectStatus) -> dict[str, object]:
+    silent = entry.silent_for.total_seconds() if entry.silent_for else None
+    return {**vars(entry), "silent_for": silent}

@@ -53,7 +53,7 @@ def register(app: typer.Typer, panel: str) -> None:
         with ctx.app() as parts, _commands(parts, words or [], file, key) as commands:
             receipts = parts.desk.submit(commands)
             announce(ctx, parts)
-        _show(ctx, receipts, json=json)
+        show_receipts(ctx, receipts, json=json)
 
 
 def announce(ctx: Context, parts: App) -> None:
@@ -135,7 +135,7 @@ def _value(text: str, kind: str | None) -> Any:
     return text
 
 
-def _show(ctx: Context, receipts: list[Receipt], *, json: bool) -> None:
+def show_receipts(ctx: Context, receipts: list[Receipt], *, json: bool) -> None:
     if json:
         for receipt in receipts:
             print_json({"id": receipt.id, "repeated": receipt.repeated})

@@ -13,8 +13,9 @@ from cli import verify
 from cli.context import FAILED, Context, print_json
 from cli.emulated import EmulatedOrg
 from cli.pull import cycle
+from console.serving import Serving
 from models.command import Command, Op
-from pipelines.overview import Overview, overview
+from pipelines.overview import Overview
 from pipelines.pull import Pulled
 from pipelines.submit import Refused
 from pipelines.verify import Verified
@@ -49,12 +50,14 @@ class Tour:
         self._proof(json=json)
         self._farewell()
 
-    def look_around(self) -> None:
+    def look_around(self, console: Serving | None) -> None:
         """Say what else there is to see while everything runs on."""
         case = self._open_cases[1]
         self._ctx.line("\nThe daemon pulls every 5 s, agents keep working. From another terminal:")
         for words in ("status", f"submit update Case {case} Priority=Low", "commands list"):
             self._ctx.line(f"  {self._enter} {self._program} {words}")
+        if console:
+            self._ctx.line(f"In a browser: {console.url}")
         self._ctx.line("Ctrl-C ends it.")
 
     @contextmanager
@@ -163,10 +166,8 @@ class Tour:
     def _proof(self, *, json: bool) -> None:
         self._step(5, "Proof", "every record compared with the org, whatever watermarks say")
         self._pull()
-        results, _ = verify.compare(self._app, [], repair=False)
-        found = overview(
-            self._app.models, store=self._app.store, clock=self._app.clock, account=self._app.name
-        )
+        results, _ = verify.compare(self._ctx, self._app, [], repair=False)
+        found = self._app.overview()
         self._show(results, found)
         agree = not any(one.differences for one in results)
         total = sum(one.compared for one in results)

@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
+from cli import progress
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
+from models.sobject import SObject
 from pipelines.plan import Skip
-from pipelines.verify import Verified
+from pipelines.verify import Verified, Verifier
 from worker.app import App
 
 _SOME = 5  # ids named for a person
+_ROUNDS = 100  # of mending as many differences as one comparison names
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -18,15 +21,17 @@ def register(app: typer.Typer, panel: str) -> None:
         typer_context: typer.Context,
         objects: Annotated[list[str] | None, typer.Argument(help="sObjects; all if none.")] = None,
         *,
-        repair: Annotated[bool, typer.Option(help="Read again what differs.")] = False,
+        repair: Annotated[
+            bool, typer.Option(help="Read again what differs, bury what is gone.")
+        ] = False,
         json: Json = False,
     ) -> None:
-        """Compare org and store record by record; exit 3 when they differ."""
+        """Compare org and store, whatever the watermarks say; exit 3 when they differ."""
         ctx = context(typer_context)
         with ctx.app() as parts:
-            results, skipped = compare(parts, objects or [], repair=repair)
+            results, skipped = compare(ctx, parts, objects or [], repair=repair)
         if json:
-            print_json([vars(found) for found in results])
+            print_json([_fields(found) for found in results])
         else:
             show(ctx, results)
         for sobject, reason in skipped.items():
@@ -36,22 +41,34 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 def compare(
-    parts: App, objects: list[str], *, repair: bool
+    ctx: Context, parts: App, objects: list[str], *, repair: bool
 ) -> tuple[list[Verified], dict[str, str]]:
     """Compare what the org shows, and say why not the rest; `repair` mends and compares again."""
     results: list[Verified] = []
     skipped: dict[str, str] = {}
-    verifier = parts.verifier()
-    for model in parts.chosen(objects) if objects else parts.models:
-        try:
-            found = verifier.verify(model)
-            if repair and found.differences:
-                verifier.repair(model, found)
-                found = verifier.verify(model)
-            results.append(found)
-        except Skip as reason:
-            skipped[model.sobject] = str(reason)
+    with progress.shown(ctx.err) as shown:
+        verifier = parts.verifier(shown.report)
+        for model in parts.chosen(objects) if objects else parts.models:
+            try:
+                found = verifier.compare(model)
+                if repair and found.differences:
+                    found = _repaired(ctx, verifier, model, found)
+                results.append(found)
+            except Skip as reason:
+                skipped[model.sobject] = str(reason)
     return results, skipped
+
+
+def _repaired(ctx: Context, verifier: Verifier, model: type[SObject], found: Verified) -> Verified:
+    """Mend and compare again, for as long as mending helps."""
+    for _ in range(_ROUNDS):
+        mended = verifier.repair(model, found)
+        said = ", ".join(f"{number:,} {cause}" for cause, number in mended.items() if number)
+        ctx.say(f"{model.sobject}: repaired: {said or 'nothing'}")
+        found = verifier.compare(model)
+        if not found.differences or not any(mended.values()):
+            break
+    return found
 
 
 def show(ctx: Context, results: list[Verified]) -> None:
@@ -60,15 +77,21 @@ def show(ctx: Context, results: list[Verified]) -> None:
         [
             found.sobject,
             found.compared,
-            len(found.missing),
-            len(found.stale),
-            len(found.surplus),
-            "equal" if not found.differences else "DIFFERENT",
+            found.calls,
+            ", ".join(f"{number:,} {cause}" for cause, number in found.causes.items()) or "equal",
+            short(found.through),
         ]
         for found in results
     ]
-    ctx.table(["OBJECT", "COMPARED", "MISSING", "STALE", "SURPLUS", "RESULT"], rows)
+    ctx.table(["OBJECT", "COMPARED", "CALLS", "RESULT", "VERIFIED THROUGH"], rows)
     for found in results:
         if some := found.differences[:_SOME]:
             more = len(found.differences) - len(some)
-            ctx.line(f"{found.sobject}: {', '.join(some)}{f' and {more:,} more' * bool(more)}")
+            also = " and maybe more" * found.has_more
+            ctx.line(
+                f"{found.sobject}: {', '.join(some)}{f' and {more:,} more' * bool(more)}{also}"
+            )
+
+
+def _fields(found: Verified) -> dict[str, object]:
+    return {**vars(found), "differences": found.causes}

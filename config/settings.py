@@ -49,11 +49,23 @@ class Environment(StrEnum):
     SANDBOX = "sandbox"
 
 
+class Priority(StrEnum):
+    """Which sObjects wait first as the org's daily API calls run out."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class ObjectSettings(BaseModel):
     """`[objects.Case]` in the TOML: what differs for one sObject."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     interval: float | None = Field(default=None, gt=0)
+    freshness: float | None = Field(default=None, gt=0)
+    where: str | None = Field(default=None, min_length=1)
+    fields: tuple[str, ...] | None = None
+    priority: Priority = Priority.NORMAL
 
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -71,6 +83,11 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    account: str = Field(
+        "default",
+        pattern=r"^[a-z][a-z0-9_]{0,29}$",
+        description="which linked account; each has a store of its own",
+    )
     database_url: str = Field("sqlite:///./scsync.db", description="where rows and commands live")
     broker_url: str = Field("memory://", description="the queue: memory:// or redis://…")
     environment: Environment = Field(
@@ -85,6 +102,9 @@ class Settings(BaseSettings):
     refresh_token: SecretStr | None = Field(
         None, description="links the default account without a browser, once"
     )
+    callback_port: int = Field(
+        8788, ge=1, le=65535, description="loopback port where the browser comes back to"
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="encrypts tokens at rest; else a key file, made at first start",
@@ -93,6 +113,21 @@ class Settings(BaseSettings):
     objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")
     actions: Names = Field(("*",), description="enabled actions, names or globs (update_*)")
     interval: float = Field(60, gt=0, description="seconds between pull cycles")
+    bulk_above: int = Field(
+        10_000, ge=0, description="rows from which on a first load goes by Bulk, in slices"
+    )
+    deletes_every: float = Field(
+        900, ge=0, description="seconds between readings of the org's delete log; 0: never"
+    )
+    computed_every: float = Field(
+        900, ge=0, description="seconds between refreshes of computed fields; 0: never"
+    )
+    computed_calls: int = Field(
+        5, ge=1, description="API calls that one refresh of an object's computed fields may cost"
+    )
+    verify_every: float = Field(
+        86_400, ge=0, description="seconds between verifications of each object; 0: never"
+    )
     settle: float = Field(
         300, ge=0, description="seconds re-read behind now, for rows committed late"
     )
@@ -110,6 +145,12 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("info", description="debug, info, warning or error")
     threads: int = Field(8, ge=1, le=64, description="worker threads in each process")
+    console_port: int = Field(
+        8484, ge=0, le=65535, description="port of the console that scsync up serves; 0: none"
+    )
+    console_token: SecretStr | None = Field(
+        None, description="asked of whoever calls the console; needed beyond loopback"
+    )
     object_settings: dict[str, ObjectSettings] = Field(
         default_factory=dict, exclude=True, description="[objects.NAME] tables of the TOML"
     )
@@ -161,14 +202,25 @@ class Settings(BaseSettings):
         """The host that grants tokens, without a trailing slash."""
         return (self.login_url or LOGIN_HOSTS[self.environment]).rstrip("/")
 
+    @property
+    def audience(self) -> str:
+        """What a signed assertion is addressed to: the login host of that kind of org."""
+        is_sandbox = ".sandbox." in self.login_host or self.environment is Environment.SANDBOX
+        return LOGIN_HOSTS["sandbox" if is_sandbox else "production"]
+
     def allows(self, action: str) -> bool:
         """Tell whether this action, such as `update_case`, is enabled."""
         return any(fnmatch(action, pattern) for pattern in self.actions)
 
     def interval_of(self, sobject: str) -> float:
-        """Seconds between pulls of this sObject."""
+        """Seconds between pulls of this sObject while it changes."""
         own = self.object_settings.get(sobject)
         return own.interval if own and own.interval else self.interval
+
+    def freshness_of(self, sobject: str) -> float | None:
+        """Seconds between pulls of this sObject while nothing happens; None: what is usual."""
+        own = self.object_settings.get(sobject)
+        return own.freshness if own else None
 
     @classmethod
     def settings_customise_sources(
@@ -226,7 +278,7 @@ class Origin:
     meaning: str
 
 
-def load(config: Path | None = None) -> Settings:
+def load(config: Path | None = None, *, account: str | None = None) -> Settings:
     """Read all sources once; raises `ConfigError` naming the setting and the remedy."""
     path = config or _default_toml()
 
@@ -234,7 +286,7 @@ def load(config: Path | None = None) -> Settings:
         toml_file = path
 
     try:
-        return Loaded()
+        return Loaded() if account is None else Loaded(account=account)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
     except tomllib.TOMLDecodeError as error:
@@ -278,25 +330,38 @@ def origins(settings: Settings) -> list[Origin]:
     ]
     if cls.toml_file:
         sources.append((str(cls.toml_file), _Toml(cls, cls.toml_file)()))
-    return [
-        Origin(
-            name=f"{PREFIX}{name.upper()}",
-            value=_shown(name, getattr(settings, name)),
-            origin=next((label for label, found in sources if name in found), "default"),
-            meaning=info.description or "",
-        )
-        for name, info in cls.model_fields.items()
-        if name != "object_settings"
-    ] + [
-        Origin(
-            name=f"objects.{sobject}.interval",
-            value=f"{own.interval:g}",
-            origin=str(cls.toml_file),
-            meaning=f"seconds between pulls of {sobject}",
-        )
-        for sobject, own in settings.object_settings.items()
-        if own.interval
-    ]
+    return (
+        [
+            Origin(
+                name=f"{PREFIX}{name.upper()}",
+                value=_shown(name, getattr(settings, name)),
+                origin=next((label for label, found in sources if name in found), "default"),
+                meaning=info.description or "",
+            )
+            for name, info in cls.model_fields.items()
+            if name != "object_settings"
+        ]
+        + [
+            Origin(
+                name=f"objects.{sobject}.interval",
+                value=f"{own.interval:g}",
+                origin=str(cls.toml_file),
+                meaning=f"seconds between pulls of {sobject}",
+            )
+            for sobject, own in settings.object_settings.items()
+            if own.interval
+        ]
+        + [
+            Origin(
+                name=f"objects.{sobject}.fields",
+                value=",".join(own.fields),
+                origin=str(cls.toml_file),
+                meaning=f"fields of {sobject} that get columns beside the standard ones",
+            )
+            for sobject, own in settings.object_settings.items()
+            if own.fields is not None
+        ]
+    )
 
 
 def _shown(name: str, value: object) -> str:

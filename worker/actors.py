@@ -8,7 +8,6 @@ import dramatiq
 import structlog
 from dramatiq.middleware import CurrentMessage
 
-from models import by_name
 from models.command import Command, InvalidCommand
 from pipelines.pull import Stopped
 from pipelines.submit import drop_in
@@ -16,8 +15,11 @@ from salesforce.errors import SalesforceError
 from store.errors import StoreError
 from worker.app import App
 from worker.bells import Bells
+from worker.turns import Feed, Turns
 
+CYCLES = "scsync.cycle"
 PULLS = "scsync.pull"
+FEEDS = "scsync.feeds"
 PUSHES = "scsync.push"
 COMMANDS = "scsync.commands"
 
@@ -31,7 +33,10 @@ log = structlog.get_logger()
 class Actors:
     """The actors as declared on one broker."""
 
+    cycle: dramatiq.Actor[[list[str]], None]
     pull: dramatiq.Actor[[str], None]
+    backfill: dramatiq.Actor[[str, str], None]
+    tend: dramatiq.Actor[[str, str, str], None]
     push: dramatiq.Actor[[int, str], None]
     submit_command: dramatiq.Actor[[dict[str, Any]], None]
 
@@ -39,11 +44,27 @@ class Actors:
 def declare(broker: dramatiq.Broker, app: App) -> Actors:
     """Declare the actors on a broker; they work with this app's parts."""
     bells = Bells(app)
+    turns = Turns(app)
+
+    @dramatiq.actor(broker=broker, queue_name=CYCLES, max_retries=0, time_limit=_DAY_MS)
+    def cycle(sobjects: list[str]) -> None:
+        with structlog.contextvars.bound_contextvars(account=app.name):
+            _reported(lambda: app.cycle().run(app.chosen(sobjects)))
 
     @dramatiq.actor(broker=broker, queue_name=PULLS, max_retries=0, time_limit=_DAY_MS)
     def pull(sobject: str) -> None:
         with structlog.contextvars.bound_contextvars(account=app.name, object=sobject):
-            _reported(lambda: app.puller().pull(by_name(sobject)))
+            _reported(lambda: app.puller().pull(*app.chosen([sobject])))
+
+    @dramatiq.actor(broker=broker, queue_name=PULLS, max_retries=0, time_limit=_DAY_MS)
+    def backfill(sobject: str, bell: str) -> None:
+        with structlog.contextvars.bound_contextvars(account=app.name, object=sobject):
+            _reported(lambda: turns.backfill(sobject, bell))
+
+    @dramatiq.actor(broker=broker, queue_name=FEEDS, max_retries=0, time_limit=_DAY_MS)
+    def tend(feed: str, sobject: str, bell: str) -> None:
+        with structlog.contextvars.bound_contextvars(account=app.name, object=sobject, feed=feed):
+            _reported(lambda: turns.tend(Feed(feed), sobject, bell))
 
     @dramatiq.actor(broker=broker, queue_name=PUSHES, max_retries=0, time_limit=_DAY_MS)
     def push(slot: int, bell: str) -> None:
@@ -65,7 +86,14 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
         drop_in(command, store=app.store, now=app.clock(), key=key)
         bells.ring(push.send)
 
-    return Actors(pull=pull, push=push, submit_command=submit_command)
+    return Actors(
+        cycle=cycle,
+        pull=pull,
+        backfill=backfill,
+        tend=tend,
+        push=push,
+        submit_command=submit_command,
+    )
 
 
 def _reported(work: Callable[[], object]) -> None:

@@ -3,7 +3,8 @@
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,19 +15,34 @@ import structlog
 
 from config.keys import cipher
 from config.settings import ConfigError, Settings
-from models import CATALOG, SObject, by_name
-from pipelines.budget import Budget
+from models import CATALOG, SObject, declare
+from models.dynamic import is_dynamic
+from models.watermark import Watermark
+from pipelines import merged, references
+from pipelines.backfill import Backfiller
+from pipelines.budget import Budget, Priority
+from pipelines.computed import Computed
+from pipelines.cycle import Cycle
+from pipelines.deletes import Deletes
 from pipelines.describes import Describes
-from pipelines.link import Linked, link_by_refresh_token, needs_link, unlink
+from pipelines.leavers import Leavers
+from pipelines.link import Linked, Linker, needs_link, unlink
+from pipelines.overview import Overview, overview
 from pipelines.pull import Progress, Puller
 from pipelines.push import Pusher
+from pipelines.reparented import Reparented
 from pipelines.submit import Desk
+from pipelines.terms import StandingGrant
 from pipelines.vault import AccountVault, Cipher
 from pipelines.verify import Verifier
+from pipelines.walk import Road
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
-from store import accounts, migrate
+from store import accounts, fields, migrate, places
 from store.engine import Store
+
+QUIET_FOR_EACH = 20
+"""An object that was quiet for twenty minutes may wait one more."""
 
 log = structlog.get_logger()
 
@@ -41,16 +57,22 @@ class App:
 
     settings: Settings
     clock: Callable[[], datetime] = utcnow
-    name: str = accounts.DEFAULT
     process: str = field(
         default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:6]}"
     )
     stopping: threading.Event = field(default_factory=threading.Event)
+    _prepared: set[type[SObject]] = field(default_factory=set)
+
+    @property
+    def name(self) -> str:
+        """The account that all of this is for."""
+        return self.settings.account
 
     @cached_property
     def store(self) -> Store:
-        """The store, in the shape that this program knows."""
-        store = Store(self.settings.database_url)
+        """The account's store, in the shape that this program knows."""
+        places.prepare(self.settings.database_url, self.name)
+        store = Store(places.place(self.settings.database_url, self.name))
         before, after = migrate.upgrade(store)
         if before != after:
             log.info("store.upgraded", before=before, after=after)
@@ -83,6 +105,7 @@ class App:
         return Client(
             vault=vault,
             app=self.credentials,
+            grant=StandingGrant(self.credentials, self.store, self.cipher, self.name),
             api_version=self.settings.api_version,
             before_call=self.budget.before,
             on_call=self.budget.noted,
@@ -95,11 +118,21 @@ class App:
             account=self.name,
             clock=self.clock,
             reserve=self.settings.api_reserve,
+            priorities={
+                name: Priority(own.priority) for name, own in self.settings.object_settings.items()
+            },
         )
 
     @cached_property
     def describes(self) -> Describes:
-        return Describes(client=self.client, store=self.store, clock=self.clock)
+        own = self.settings.object_settings
+        return Describes(
+            client=self.client,
+            store=self.store,
+            clock=self.clock,
+            chosen={name: one.fields for name, one in own.items() if one.fields is not None},
+            filters={name: one.where for name, one in own.items() if one.where},
+        )
 
     @cached_property
     def desk(self) -> Desk:
@@ -113,27 +146,62 @@ class App:
 
     @property
     def models(self) -> tuple[type[SObject], ...]:
-        """The sObjects to pull; raises `ConfigError` for a name that is not in the catalogue."""
+        """The sObjects to pull; raises `ConfigError` for a name that can be none."""
         return self.chosen(self.settings.objects) if self.settings.objects else CATALOG
 
     def chosen(self, names: tuple[str, ...] | list[str]) -> tuple[type[SObject], ...]:
+        """Find sObjects by name; those that the catalogue lacks get an empty table."""
         try:
-            wanted = {by_name(name) for name in names}
+            wanted = declare(names)
         except LookupError as error:
             raise ConfigError(str(error)) from None
-        return tuple(model for model in CATALOG if model in wanted)
+        for model in wanted:
+            if is_dynamic(model) and model not in self._prepared:
+                with self.store.begin() as tx:
+                    fields.create_table(tx, model)
+                self._prepared.add(model)
+        return wanted
+
+    def interval_of(self, model: type[SObject], mark: Watermark, now: datetime) -> timedelta:
+        """Say how long after its last pull an sObject is due: longer, the longer it was quiet."""
+        shortest = timedelta(seconds=self.settings.interval_of(model.sobject))
+        own = self.settings.freshness_of(model.sobject)
+        longest = timedelta(seconds=own) if own else model.freshness
+        changed = mark.changed_at or now
+        return max(shortest, min((now - changed) / QUIET_FOR_EACH, longest))
+
+    def cadence(self, feed: str) -> float:
+        """Seconds between two turns of a slow feed; 0: it is switched off."""
+        return float(getattr(self.settings, f"{feed}_every"))
+
+    def cycle(self) -> Cycle:
+        """Make a cycle over what is due."""
+        return Cycle(puller=self.puller())
 
     def puller(self, on_progress: Callable[[Progress], None] | None = None) -> Puller:
         """Make a puller that holds its leases under a name of its own."""
-        return Puller(
+        road = self.road(on_progress)
+        return Puller(road=road, describes=self.describes, backfills=self.backfiller(road))
+
+    def road(self, on_progress: Callable[[Progress], None] | None = None) -> Road:
+        """Make what pulls and backfills have in common, under a name of its own for leases."""
+        leavers = Leavers(client=self.client, store=self.store, clock=self.clock)
+        moved = Reparented(client=self.client, store=self.store, describes=self.describes)
+        return Road(
             client=self.client,
             store=self.store,
-            describes=self.describes,
             clock=self.clock,
             settle=timedelta(seconds=self.settings.settle),
             owner=self.holder(),
             on_progress=on_progress,
+            on_page=(merged.follow, moved.note, references.hasten),
+            on_window=(leavers, moved.read),
             stopping=self.stopping.is_set,
+        )
+
+    def backfiller(self, road: Road | None = None) -> Backfiller:
+        return Backfiller(
+            road=road or self.road(), describes=self.describes, above=self.settings.bulk_above
         )
 
     def pusher(self) -> Pusher:
@@ -148,16 +216,54 @@ class App:
             stopping=self.stopping.is_set,
         )
 
-    def verifier(self) -> Verifier:
-        return Verifier(client=self.client, store=self.store, describes=self.describes)
+    def verifier(self, on_progress: Callable[[Progress], None] | None = None) -> Verifier:
+        return Verifier(
+            client=self.client,
+            store=self.store,
+            describes=self.describes,
+            clock=self.clock,
+            settle=timedelta(seconds=self.settings.settle),
+            on_progress=on_progress,
+        )
+
+    def deletes(self) -> Deletes:
+        return Deletes(
+            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+        )
+
+    def computed(self) -> Computed:
+        return Computed(
+            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+        )
+
+    def overview(self) -> Overview:
+        """Look at everything."""
+        return overview(
+            self.models,
+            store=self.store,
+            clock=self.clock,
+            account=self.name,
+            interval=self.interval_of,
+            budget=self.budget,
+        )
+
+    def tend(self, feed: str, model: type[SObject]) -> None:
+        """Take one turn of a slow feed for an sObject."""
+        match feed:
+            case "deletes":
+                self.deletes().read(model)
+            case "computed":
+                self.computed().refresh(model, calls=self.settings.computed_calls)
+            case "verify":
+                self.verifier().verify(model)
 
     def holder(self) -> str:
         return f"{self.process}/{uuid4().hex[:8]}"
 
     def link_from_settings(self) -> Linked | None:
-        """Link by SCSYNC_REFRESH_TOKEN, unless this very token has done so before."""
+        """Link the first account by SCSYNC_REFRESH_TOKEN, unless this token has done so before."""
         token = self.settings.refresh_token
-        if token is None:
+        if token is None or self.name != accounts.DEFAULT:
             return None
         secret = token.get_secret_value()
         if not needs_link(secret, store=self.store, cipher=self.cipher, name=self.name):
@@ -166,15 +272,27 @@ class App:
 
     def link(self, refresh_token: str) -> Linked:
         """Link the account by a refresh token."""
-        if not {"refresh_token", "offline_access"} & set(self.settings.scopes.split()):
+        _ = self.scopes
+        with self.linker() as linker:
+            return linker.by_refresh_token(refresh_token)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What to ask a person for; raises `ConfigError` where no refresh token would come."""
+        asked = tuple(self.settings.scopes.split())
+        if not {"refresh_token", "offline_access"} & set(asked):
             raise ConfigError(
                 "SCSYNC_SCOPES lacks refresh_token: without it the link ends with the session; "
                 "use: api refresh_token offline_access"
             )
-        configured = self.settings.refresh_token
+        return asked
+
+    @contextmanager
+    def linker(self) -> Iterator[Linker]:
+        """Hand out what links the account, by whichever grant."""
+        configured = self.settings.refresh_token if self.name == accounts.DEFAULT else None
         with httpx.Client(timeout=30) as http:
-            linked = link_by_refresh_token(
-                refresh_token,
+            yield Linker(
                 app=self.credentials,
                 store=self.store,
                 cipher=self.cipher,
@@ -183,14 +301,12 @@ class App:
                 name=self.name,
                 origin=configured.get_secret_value() if configured else None,
             )
-        log.info("account.linked", account=linked.name, org=linked.org_id)
-        return linked
 
-    def unlink(self, name: str) -> bool:
-        """Revoke an account's grant and forget it; False when Salesforce could not be told."""
-        vault = AccountVault(self.store, name, cipher=self.cipher, clock=self.clock)
+    def unlink(self) -> bool:
+        """Revoke the account's grant and forget it; False when Salesforce could not be told."""
+        vault = AccountVault(self.store, self.name, cipher=self.cipher, clock=self.clock)
         with httpx.Client(timeout=30) as http:
-            return unlink(name, vault=vault, store=self.store, app=self.credentials, http=http)
+            return unlink(self.name, vault=vault, store=self.store, app=self.credentials, http=http)
 
     def close(self) -> None:
         """Let go of what was opened."""

@@ -7,6 +7,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import CurrentMessage
 
 from config.settings import ConfigError, Settings, masked_url
+from store.accounts import DEFAULT
 from worker.middleware import Context
 
 MEMORY = "memory://"
@@ -21,11 +22,8 @@ class BrokerUnavailable(Exception):  # noqa: N818 - read at the call site
 
 def make_broker(settings: Settings) -> dramatiq.Broker:
     """Build the broker with our middleware on it."""
-    broker: dramatiq.Broker
-    if settings.broker_url.startswith("memory"):
-        broker = StubBroker()
-    else:
-        broker = _redis(settings.broker_url)
+    in_process = settings.broker_url.startswith("memory")
+    broker: dramatiq.Broker = StubBroker() if in_process else _redis(settings)
     broker.add_middleware(CurrentMessage())
     broker.add_middleware(Context())
     return broker
@@ -45,8 +43,14 @@ def check(settings: Settings) -> None:
         ) from error
 
 
-def _redis(url: str) -> RedisBroker:
+def _redis(settings: Settings) -> RedisBroker:
+    # One Redis may serve several accounts: each has bells of its own.
+    own = "" if settings.account == DEFAULT else f"-{settings.account}"
     try:
-        return RedisBroker(url=url, maintenance_chance=_LOOK_EVERY_TIME)  # type: ignore[no-untyped-call]
+        return RedisBroker(  # type: ignore[no-untyped-call]
+            url=settings.broker_url,
+            namespace=f"dramatiq{own}",
+            maintenance_chance=_LOOK_EVERY_TIME,
+        )
     except ValueError as error:
         raise ConfigError(f"SCSYNC_BROKER_URL: {error}") from None

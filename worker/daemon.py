@@ -12,7 +12,7 @@ import dramatiq
 import structlog
 
 from worker import broker as brokers
-from worker.actors import COMMANDS, PULLS, PUSHES, Actors, declare
+from worker.actors import COMMANDS, CYCLES, FEEDS, PULLS, PUSHES, Actors, declare
 from worker.app import App
 from worker.schedule import Schedule
 
@@ -67,7 +67,8 @@ class Daemon:
         readers = max(1, self.app.settings.threads - writers)
         # Each adds a middleware of its own to the broker, and is warned that it is not alone.
         self.broker.logger.addFilter(lambda line: "of the same type twice" not in line.msg)
-        for queue, threads in ((PUSHES, writers), (PULLS, readers), (COMMANDS, 1)):
+        queues = ((PUSHES, writers), (PULLS, readers), (CYCLES, 2), (FEEDS, 1), (COMMANDS, 1))
+        for queue, threads in queues:
             worker = dramatiq.Worker(self.broker, queues={queue}, worker_threads=threads)
             # By default twice as many are fetched: bells that other processes could answer.
             worker.queue_prefetch = threads

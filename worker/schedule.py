@@ -7,14 +7,17 @@ import redis
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from models import SObject
 from models.linked_account import AccountState
 from models.watermark import Watermark
+from pipelines import health
 from salesforce.errors import SalesforceError
-from store import accounts, leases, runs, watermarks
+from store import accounts, api_calls, leases, runs, watermarks
 from store.errors import StoreError
 from worker.actors import Actors
 from worker.app import App
 from worker.bells import Bells
+from worker.turns import Turns
 
 TICK = 1.0  # s: how long a due pull or an unannounced command may wait to be noticed
 LEASE = timedelta(seconds=10)
@@ -33,9 +36,11 @@ class Schedule:
         self._app = app
         self._actors = actors
         self._bells = Bells(app)
+        self._turns = Turns(app)
         self._owner = app.holder()
         self._leading: bool | None = None
         self._alive: bool | None = None
+        self._pace = 1.0
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30},
@@ -45,6 +50,8 @@ class Schedule:
         for job, seconds in (
             (self.cycle, TICK),
             (self.sweep, TICK),
+            (self.feed, 5 * TICK),
+            (self.weigh, 30 * TICK),
             (self.tidy, 3600.0),
         ):
             self._scheduler.add_job(self.run, "interval", (job,), seconds=seconds)
@@ -72,15 +79,49 @@ class Schedule:
                 log.warning("scheduler.lease_left", error=str(error))
 
     def cycle(self) -> None:
-        """Ask for a pull of every sObject that is due."""
+        """Ask for all that is due: five objects a call, first loads each by itself."""
         if not self._may_call():
             return
         now = self._app.clock()
         with self._app.store.read() as tx:
             marks = watermarks.every(tx)
-        for model in self._app.models:
-            if self._due(model.sobject, marks.get(model.sobject), now):
-                self._ring(model.sobject, now)
+        models = self._app.models
+        due = [one.sobject for one in models if self._due(one, marks.get(one.sobject), now)]
+        if not due:
+            return
+        with self._app.store.begin() as tx:
+            rung = watermarks.ring(tx, due, now=now, again_after=UNANSWERED)
+        together = [name for name in due if name in rung and _is_read(marks.get(name))]
+        try:
+            if together:
+                self._actors.cycle.send(together)
+            for name in sorted(set(rung) - set(together), key=due.index):
+                self._actors.pull.send(name)
+        except redis.RedisError:
+            with self._app.store.begin() as tx:
+                watermarks.silence(tx, rung)  # nobody heard it: the next tick rings again
+            raise
+
+    def feed(self) -> None:
+        """Ask for slow feeds that are due, and for helpers where a backfill is under way."""
+        if self._may_call():
+            self._turns.ring_backfills(self._actors.backfill.send)
+            self._turns.ring_feeds(self._actors.tend.send)
+
+    def weigh(self) -> None:
+        """Take the pace from the budget, and see whether some object has fallen silent."""
+        outlook = self._app.budget.outlook()
+        pace = outlook.pace if outlook else 1.0
+        if pace != self._pace:
+            log.info("pace.changed", pace=round(pace, 1))
+            self._pace = pace
+        if self._may_call():
+            health.look(
+                self._app.models,
+                store=self._app.store,
+                interval=self._app.interval_of,
+                now=self._app.clock(),
+            )
 
     def sweep(self) -> None:
         """Announce commands that nobody has announced."""
@@ -88,9 +129,11 @@ class Schedule:
             self._bells.sweep(self._actors.push.send)
 
     def tidy(self) -> None:
-        """Forget old runs."""
+        """Forget old runs and counts."""
+        old = self._app.clock() - KEEP_RUNS
         with self._app.store.begin() as tx:
-            forgotten = runs.forget(tx, self._app.clock() - KEEP_RUNS)
+            forgotten = runs.forget(tx, old)
+            api_calls.forget(tx, old)
         if forgotten:
             log.info("runs.forgotten", runs=forgotten)
 
@@ -106,22 +149,10 @@ class Schedule:
             self._alive = alive
         return alive
 
-    def _due(self, sobject: str, mark: Watermark | None, now: datetime) -> bool:
+    def _due(self, model: type[SObject], mark: Watermark | None, now: datetime) -> bool:
         if mark is None or mark.ended_at is None:
             return True
-        return now >= mark.ended_at + timedelta(seconds=self._app.settings.interval_of(sobject))
-
-    def _ring(self, sobject: str, now: datetime) -> None:
-        with self._app.store.begin() as tx:
-            rung = watermarks.ring(tx, sobject, now=now, again_after=UNANSWERED)
-        if not rung:
-            return
-        try:
-            self._actors.pull.send(sobject)
-        except redis.RedisError:
-            with self._app.store.begin() as tx:
-                watermarks.silence(tx, sobject)  # nobody heard it: the next tick rings again
-            raise
+        return now >= mark.ended_at + self._app.interval_of(model, mark, now) * self._pace
 
     def _leads(self) -> bool:
         with self._app.store.begin() as tx:
@@ -132,3 +163,8 @@ class Schedule:
             log.info("scheduler.leads" if leading else "scheduler.stands_by")
             self._leading = leading
         return leading
+
+
+def _is_read(mark: Watermark | None) -> bool:
+    """Tell whether an object has a watermark, and no window left open by a crash."""
+    return bool(mark and mark.since and not mark.until)

@@ -5,14 +5,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from models import by_name
+from models.watermark import Watermark
 from pipelines import link
-from store import watermarks
+from store import findings, watermarks
 from tests.pipelines.push.ground import Place, create
 from tests.services import Server
 from tests.worker.conftest import Crew, eventually
-from worker.actors import PULLS, PUSHES
+from worker.actors import CYCLES, PULLS, PUSHES
 from worker.bells import SLOTS
 from worker.schedule import LEASE, Schedule
+from worker.turns import Feed, Turns
 
 
 @pytest.fixture
@@ -48,7 +51,17 @@ def test_a_leader_that_stops_is_followed_at_once(crew: Crew) -> None:
     assert acted == [1]
 
 
-def test_a_pull_is_asked_for_once_until_it_has_run(crew: Crew) -> None:
+def read_once(crew: Crew) -> None:
+    """Have everything read as far as the store can tell."""
+    now = crew.place.clock()
+    with crew.place.app.store.begin() as tx:
+        for model in crew.place.app.models:
+            assert watermarks.take(tx, model.sobject, owner="first", now=now)
+            watermarks.begin_at(tx, model.sobject, now, owner="first", now=now)
+            watermarks.release(tx, model.sobject, owner="first", now=now)
+
+
+def test_first_loads_are_asked_for_once_each_by_itself(crew: Crew) -> None:
     """Tick after tick one pull of each object waits; while it runs none is asked for either."""
     assert crew.place.app.link_from_settings()
     schedule = Schedule(crew.place.app, crew.actors)
@@ -56,12 +69,35 @@ def test_a_pull_is_asked_for_once_until_it_has_run(crew: Crew) -> None:
     schedule.cycle()
     crew.place.clock.advance(seconds=30)
     schedule.cycle()
-    assert waiting(crew, PULLS) == objects
+    assert (waiting(crew, PULLS), waiting(crew, CYCLES)) == (objects, 0)
     with crew.place.app.store.begin() as tx:
         assert watermarks.take(tx, "Case", owner="a worker", now=crew.place.clock())
-    crew.place.clock.advance(seconds=45)
+    crew.place.clock.advance(seconds=20)
     schedule.cycle()
     assert waiting(crew, PULLS) == objects
+
+
+def test_what_was_read_before_is_asked_for_in_one_message(crew: Crew) -> None:
+    """All that is due goes into one cycle; nothing is asked for again before it is due."""
+    assert crew.place.app.link_from_settings()
+    read_once(crew)
+    schedule = Schedule(crew.place.app, crew.actors)
+    schedule.cycle()
+    assert waiting(crew, CYCLES) == 0
+    crew.place.clock.advance(seconds=61)
+    schedule.cycle()
+    schedule.cycle()
+    assert (waiting(crew, PULLS), waiting(crew, CYCLES)) == (0, 1)
+
+
+def test_what_is_quiet_is_asked_less_often_and_no_less_than_promised(crew: Crew) -> None:
+    """An object that did not change for a day waits its freshness, not its interval."""
+    app = crew.place.app
+    case, now = by_name("Case"), app.clock()
+    mark = Watermark(sobject="Case", changed_at=now)
+    assert app.interval_of(case, mark, now) == timedelta(seconds=60)
+    assert app.interval_of(case, mark, now + timedelta(hours=1)) == timedelta(minutes=3)
+    assert app.interval_of(case, mark, now + timedelta(days=1)) == case.freshness
 
 
 def test_a_pull_that_nobody_began_is_asked_for_again(crew: Crew) -> None:
@@ -73,6 +109,66 @@ def test_a_pull_that_nobody_began_is_asked_for_again(crew: Crew) -> None:
     crew.place.clock.advance(minutes=3)
     schedule.cycle()
     assert waiting(crew, PULLS) == 2 * objects
+
+
+def test_an_unknown_record_hastens_its_object(crew: Crew) -> None:
+    """A case of an account that has not come yet makes accounts due at once."""
+    app = crew.place.app
+    assert app.link_from_settings()
+    for name in ("Account", "Case"):
+        app.puller().pull(by_name(name))
+    org = crew.place.org
+    org.skew(30)
+    account = org.act("create", sobject="Account", fields={"Name": "New"})
+    org.act("create", sobject="Case", fields={"Subject": "New", "AccountId": account})
+    crew.place.clock.advance(seconds=30)
+    org.skew(60)
+    app.puller().pull(by_name("Case"))
+    with app.store.read() as tx:
+        marks = watermarks.every(tx)
+    assert (marks["Account"].ended_at, marks["Case"].ended_at is None) == (None, False)
+    org.skew(0)
+
+
+def test_slow_feeds_have_their_own_pace_and_one_turn_at_a_time(crew: Crew) -> None:
+    """Each feed of each object is asked for once; when it was tended, not before it is due."""
+    app = crew.place.app
+    assert app.link_from_settings()
+    read_once(crew)
+    turns, rung = Turns(app), []
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    assert len(rung) == len(Feed) * len(app.models)
+    feed, sobject, bell = next(one for one in rung if one[:2] == ("deletes", "Case"))
+    turns.tend(feed, sobject, bell)
+    crew.place.clock.advance(seconds=app.settings.deletes_every - 1)
+    rung.clear()
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    assert (feed, sobject) not in {one[:2] for one in rung}
+    crew.place.clock.advance(seconds=2)
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    assert (feed, sobject) in {one[:2] for one in rung}
+
+
+def test_silence_is_found_and_cleared(crew: Crew) -> None:
+    """Without a good run for five intervals an object is a finding, until the next good one."""
+    app = crew.place.app
+    assert app.link_from_settings()
+    app.puller().pull(by_name("Case"))
+    schedule = Schedule(app, crew.actors)
+    schedule.weigh()
+    assert _findings(crew) == []
+    crew.place.clock.advance(hours=1)
+    schedule.weigh()
+    assert _findings(crew) == [("Case", "silence")]
+    app.puller().pull(by_name("Case"))
+    schedule.weigh()
+    assert _findings(crew) == []
+
+
+def _findings(crew: Crew) -> list[tuple[str, str]]:
+    with crew.place.app.store.read() as tx:
+        return [(one.sobject, one.kind) for one in findings.every(tx)]
 
 
 def test_a_failing_store_is_one_line_and_the_next_tick_works(

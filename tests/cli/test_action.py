@@ -1,0 +1,135 @@
+"""The 34 actions, each done once from the command line against an org."""
+
+from typing import Any
+
+import pytest
+
+from emulator.server import Emulator
+from models.action import ACTIONS
+from tests.cli.conftest import Desk
+
+
+def made(desk: Desk, command_id: str) -> str:
+    """Apply what is due; give the record that a command made or changed."""
+    assert desk.run("push").code == 0
+    shown = desk.run("commands", "show", command_id, "--json").document()
+    assert shown["state"] == "applied", shown
+    return str(shown["result_id"])
+
+
+def test_every_action_does_what_its_name_says(desk: Desk, org: Emulator) -> None:
+    """Created, listed, updated, read, published, found, deleted: what is done is in the org."""
+    account = org.run(lambda it: it.query_rows("SELECT Id FROM Account LIMIT 1"))[0]["Id"]
+    case = org.run(lambda it: it.query_rows("SELECT Id FROM Case LIMIT 1"))[0]["Id"]
+    content = {
+        "case": ({"Subject": "Ringing zebra", "Origin": "Web"}, ("Subject", "Silent zebra")),
+        "case_comment": ({"ParentId": case, "CommentBody": "Old"}, ("CommentBody", "New")),
+        "entitlement": ({"Name": "Silver", "AccountId": account}, ("Name", "Gold")),
+        "knowledge_article": (
+            {"Title": "Feeding a zebra", "UrlName": "feeding-a-zebra"},
+            ("Title", "Calming a zebra"),
+        ),
+        "service_contract": ({"Name": "Yearly", "AccountId": account}, ("Name", "Monthly")),
+        "work_order": ({"Subject": "Mend the zebra"}, ("Subject", "Mended zebra")),
+    }
+    done = set()
+
+    def act(name: str, *words: str) -> Any:
+        done.add(name)
+        found = desk.run("action", name, *words, "--json")
+        assert found.code == 0, found.err
+        return found.objects()
+
+    commands = {
+        one: act(f"create_{one}", *(f"{name}={value}" for name, value in fields.items()))[0]["id"]
+        for one, (fields, _) in content.items()
+    }
+    ids = {one: made(desk, command) for one, command in commands.items()}
+    for one, (fields, (field, value)) in content.items():
+        listed = act(f"list_{one}s", "--where", f"Id={ids[one]}", "--fields", field)
+        assert listed == [{field: fields[field]}]
+        act(f"update_{one}", ids[one], f"{field}={value}")
+    assert desk.run("push").code == 0
+    for one, (_, (field, value)) in content.items():
+        assert act(f"get_{one}", ids[one])[0][field] == value
+    made(desk, act("publish_knowledge_article", ids["knowledge_article"])[0]["id"])
+    for found_as in ("cases", "work_orders", "knowledge_articles"):
+        (found,) = act(f"search_{found_as}", "zebra")
+        assert found["Id"] in ids.values()
+    spare = act("create_knowledge_article", "Title=Not this", "UrlName=not-this")[0]["id"]
+    ids["knowledge_article"] = made(desk, spare)
+    for one in content:
+        act(f"delete_{one}", ids[one])
+    assert desk.run("push").code == 0
+    for one in content:
+        gone = desk.run("action", f"get_{one}", ids[one])
+        assert (gone.code, "there is no" in gone.said) == (1, True)
+    assert done == set(ACTIONS)
+    assert len(done) == 34
+
+
+def test_the_store_answers_without_a_call(desk: Desk, org: Emulator) -> None:
+    """The same filters, the same records, in the same form; a search is the org's."""
+    assert desk.run("pull", "Case").code == 0
+    words = [
+        "list_cases",
+        "--where",
+        "Status!=Closed",
+        "--where",
+        "CreatedDate>2020-01-01T00:00:00Z",
+    ]
+    words += ["--order", "CaseNumber DESC", "--fields", "Id,CaseNumber,IsClosed", "--json"]
+    of_org = desk.run("action", *words).objects()
+    calls = org.requests()["total"]
+    of_store = desk.run("action", *words, "--from", "store").objects()
+    assert of_store == of_org
+    assert len(of_store) > 3
+    one = desk.run("action", "get_case", of_store[0]["Id"], "--from", "store", "--json").document()
+    assert one["CaseNumber"] == of_store[0]["CaseNumber"]
+    assert desk.run("action", "search_cases", "x ray", "--from", "store").code == 2
+    assert org.requests()["total"] == calls
+
+
+def test_a_disabled_action_is_refused_before_any_call(desk: Desk, org: Emulator) -> None:
+    """By its name, exit 2; the list says which are enabled."""
+    desk.settings |= {"ACTIONS": "get_*,list_*"}
+    calls = org.requests()["total"]
+    for words in (["create_case", "Subject=No"], ["search_cases", "zebra"]):
+        done = desk.run("action", *words)
+        assert done.code == 2
+        assert f"{words[0]} is not enabled" in done.said
+    assert org.requests()["total"] == calls
+    listed = desk.run("action", "--list", "--json").document()
+    assert len(listed) == 34
+    assert sum(one["enabled"] for one in listed) == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["create_cases"], "did you mean create_case"),
+        (["list_cases", "--where", "Statsu=New"], "did you mean Status"),
+        (["list_cases", "--where", "Status"], "no filter"),
+        (["list_cases", "--where", "IsClosed=maybe"], "no flag value"),
+        (["list_cases", "--order", "Status; DELETE"], "no order"),
+        (["list_cases", "--limit", "0"], "a limit is"),
+        (["get_case", "500"], "not a record id"),
+        (["get_case"], "takes a record id"),
+        (["search_cases", "z"], "at least 2"),
+    ],
+)
+def test_wrong_words_are_named(desk: Desk, words: list[str], said: str) -> None:
+    """Exit 2, with the remedy."""
+    done = desk.run("action", *words)
+    assert done.code == 2
+    assert said in done.said
+
+
+def test_a_term_is_looked_for_as_it_stands(desk: Desk, org: Emulator) -> None:
+    """Quotes, wildcards and operators are characters, in a filter as in a search."""
+    subject = 'It\'s {50%} AND "half" of C:\\ (really?)'
+    org.act("create", sobject="Case", fields={"Subject": subject})
+    found = desk.run("action", "search_cases", '{50%} AND "half" C:\\', "--json").objects()
+    assert [one["Subject"] for one in found] == [subject]
+    listed = desk.run("action", "list_cases", "--where", f"Subject={subject}", "--json").objects()
+    assert [one["Subject"] for one in listed] == [subject]
