@@ -24,7 +24,7 @@ PAGE = 2000
 Rows = list[tuple[Any, ...]]
 TEXT_TYPES = {"whole": int, "number": float, "flag": bool}
 _REAL_TYPES = {**TEXT_TYPES, "instant": datetime, "day": date, "number": Decimal}
-_SQL_TYPES = {
+SQL_TYPES = {
     "text": "text",
     "instant": "timestamptz",
     "day": "date",
@@ -129,7 +129,7 @@ def into_sqlite(spec: Spec, read: Callable[[Pages], Iterator[Rows]]) -> Figures:
 def into_postgresql(spec: Spec, read: Callable[[Pages], Iterator[Rows]]) -> Figures:
     columns = [column for _, column, _ in spec.soql_fields]
     names = ", ".join(columns)
-    types = [_SQL_TYPES[kind] for _, _, kind in spec.soql_fields]
+    types = [SQL_TYPES[kind] for _, _, kind in spec.soql_fields]
     definitions = ", ".join(map(" ".join, zip(columns, types, strict=True)))
     updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
     copy_rows = f"COPY stage ({names}) FROM STDIN (FORMAT BINARY)"

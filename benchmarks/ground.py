@@ -32,7 +32,9 @@ class Ground:
     """The org and the databases of one run."""
 
     def __init__(self, cases: int, *, postgresql: bool) -> None:
+        self.cases = cases
         self._resources = ExitStack()
+        self._skew = 0.0
         with ExitStack() as opening:
             folder = opening.enter_context(tempfile.TemporaryDirectory(prefix="scsync-bench-"))
             self.folder = Path(folder)
@@ -99,6 +101,16 @@ class Ground:
                 ]
             parts.append(f"PostgreSQL {shown[0]} (fsync {shown[1]}, shared_buffers {shown[2]})")
         return ", ".join(parts)
+
+    def advance(self, seconds: float) -> None:
+        """Move the org's clock on; it stands still again there."""
+        self._skew += seconds
+        self.http.post("/emulator/clock", json={"skew": self._skew}).raise_for_status()
+
+    def burst(self, records: int) -> None:
+        """Change as many cases at once, as a mass update does."""
+        act = {"act": "burst", "sobject": "Case", "n": records}
+        self.http.post("/emulator/acts", json=act).raise_for_status()
 
     def calls(self) -> int:
         """Count the data API's calls so far, by the org's own count."""

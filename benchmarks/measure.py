@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,34 @@ def case(run: Callable[[Spec], Figures]) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Case:
+    """A case that runs in a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+
+    def figures(self) -> Figures:
+        """Wait for its end; what it says last are its figures."""
+        out, _ = self.process.communicate()
+        if self.process.returncode:
+            raise SystemExit(f"a case failed: {' '.join(map(str, self.process.args))}")  # type: ignore[arg-type]
+        return msgspec.json.decode(out.splitlines()[-1], type=Figures)
+
+
+def start_case(module: str, spec: Spec, *arguments: str) -> Case:
+    """Start a case in a new process."""
+    command = [sys.executable, "-m", module, *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(msgspec.json.encode(spec))
+    process.stdin.close()
+    process.stdin = None  # communicate() would flush it
+    return Case(process)
+
+
 def run_case(module: str, spec: Spec, *arguments: str) -> Figures:
     """Run a case in a new process and wait for its figures."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        input=msgspec.json.encode(spec),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Figures)
+    return start_case(module, spec, *arguments).figures()
 
 
 def said(line: str) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """scsync itself, built by its own composition root and pointed at the org by settings alone."""
 
+import os
 import sys
+import time
+from collections.abc import Callable
 
 from pydantic import SecretStr
 
@@ -9,11 +12,14 @@ from config import logs
 from config.settings import Settings
 from models import by_name
 from models.run import RunOutcome
+from store import backfills
 from worker.app import App
 
+Work = Callable[[Spec, App], Figures]
 
-def first_pull(spec: Spec, app: App) -> Figures:
-    """Pull every Case into an empty table; with `--backfill`, read them all again."""
+
+def pulled(spec: Spec, app: App) -> Figures:
+    """Pull the Cases: all of them into an empty store, or with `--backfill`; else what changed."""
     figures = Figures()
     with measured(figures):
         found = app.puller().pull(by_name(spec.sobject), backfill="--backfill" in sys.argv)
@@ -26,12 +32,12 @@ def first_pull(spec: Spec, app: App) -> Figures:
 
 def cycles(spec: Spec, app: App) -> Figures:
     """Bring the whole catalogue up to now once, then measure quiet cycles over it."""
-    for model in app.models:
-        app.puller().pull(model)
+    cycle = app.cycle()
+    cycle.run(app.models)
     figures = Figures()
     with measured(figures):
         for _ in range(spec.times):
-            figures.rows += sum(app.puller().pull(model).rows_read for model in app.models)
+            figures.rows += sum(one.rows_read for one in cycle.run(app.models))
     figures.more = {"objects": len(app.models)}
     return figures
 
@@ -46,20 +52,54 @@ def verified(spec: Spec, app: App) -> Figures:
     return figures
 
 
+def joined(spec: Spec, app: App) -> Figures:
+    """Take part in the backfill that another process begins, until it is done."""
+    while not _unfinished(spec, app):
+        time.sleep(0.02)
+    figures = Figures()
+    with measured(figures):
+        while _unfinished(spec, app):
+            app.backfiller().join(by_name(spec.sobject))
+            time.sleep(0.05)
+    return figures
+
+
+def _unfinished(spec: Spec, app: App) -> bool:
+    with app.store.read() as tx:
+        return spec.sobject in backfills.unfinished(tx)
+
+
+def prepared(_spec: Spec, _app: App) -> Figures:
+    """Do no more than be linked, the store in shape."""
+    return Figures()
+
+
+WORK: dict[str, Work] = {
+    "--cycles": cycles,
+    "--verify": verified,
+    "--join": joined,
+    "--prepare": prepared,
+}
+
+
 def run(spec: Spec) -> Figures:
     settings = _settings(spec)
     logs.configure(settings)
     app = App(settings)
     try:
         _ = app.client  # linked, and the store in shape, before the clock starts
-        if "--cycles" in sys.argv:
-            return cycles(spec, app)
-        return verified(spec, app) if "--verify" in sys.argv else first_pull(spec, app)
+        work = next((WORK[word] for word in sys.argv if word in WORK), pulled)
+        return work(spec, app)
     finally:
         app.close()
 
 
 def _settings(spec: Spec) -> Settings:
+    # As an operator would: by the environment.
+    if "--rest" in sys.argv:
+        os.environ["SCSYNC_BULK_ABOVE"] = "1000000000"
+    if "--bulk" in sys.argv:
+        os.environ["SCSYNC_BULK_ABOVE"] = "0"
     postgresql = spec.database.startswith("postgresql")
     url = spec.database if postgresql else f"sqlite:///{spec.database}"
     return Settings(

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("cli", "config", "emulator", "models", "pipelines", "salesforce", "store", "worker")
+ROOMS = (
+    "cli",
+    "config",
+    "console",
+    "emulator",
+    "models",
+    "pipelines",
+    "salesforce",
+    "store",
+    "worker",
+)
 
 
 def lint_imports(tree: Path) -> "subprocess.CompletedProcess[str]":
@@ -54,6 +64,8 @@ def test_every_arrow_points_the_right_way() -> None:
         ("pipelines", "config"),
         ("pipelines", "worker"),
         ("worker", "cli"),
+        ("worker", "console"),
+        ("console", "emulator"),
         ("worker", "emulator"),
         ("emulator", "salesforce"),
     ],
