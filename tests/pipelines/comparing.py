@@ -48,8 +48,11 @@ def _differences(
     org: Emulator, store: Store, model: type[SObject], *, swept: bool
 ) -> Iterator[str]:
     theirs, ours = _rows_of_org(org, store, model, swept=swept), _rows_of_store(store, model)
-    for record_id in sorted(theirs.keys() ^ ours.keys()):
-        yield f"{model.sobject} {record_id}: only in the {'org' if record_id in theirs else 'store'}"
+    for record_id in sorted(theirs.keys() - ours.keys()):
+        yield f"{model.sobject} {record_id}: only in the org"
+    for record_id in sorted(ours.keys() - theirs.keys()):
+        if not _is_purged(ours[record_id]):
+            yield f"{model.sobject} {record_id}: only in the store"
     for record_id in sorted(theirs.keys() & ours.keys()):
         row = ours[record_id]
         for column, value in theirs[record_id].items():
@@ -57,6 +60,11 @@ def _differences(
                 yield f"{model.sobject} {record_id} {column}: {value!r} is {row[column]!r}"
         if bool(row["is_deleted"]) != (row["deleted_at"] is not None):
             yield f"{model.sobject} {record_id}: a tombstone by halves"
+
+
+def _is_purged(row: dict[str, Any]) -> bool:
+    """Tell a tombstone of what left the recycle bin: the org shows it no more, we keep it."""
+    return row["deleted_at"] is not None and row["deleted_cause"] == "purged"
 
 
 def _rows_of_org(org: Emulator, store: Store, model: type[SObject], *, swept: bool = False) -> Rows:
