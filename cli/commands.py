@@ -1,6 +1,6 @@
 """`scsync commands`: list, show, retry, edit, discard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from cli.context import Context, Json, context, print_json, short
 from cli.submit import parse_fields
 from config.settings import ConfigError
 from models.outbox import CommandState, OutboxEntry
-from store import outbox
+from store import outbox, revival
 
 Id = Annotated[str, typer.Argument(help="The command's id.")]
 MaybeId = Annotated[str | None, typer.Argument(help="One command.")]
@@ -108,7 +108,7 @@ def _register_moves(group: typer.Typer) -> None:
         """Return rejected or dead commands to the queue; they are checked anew."""
         ctx = context(typer_context)
         chosen = Chosen(command_id, state, sobject, code)
-        _each(ctx, chosen, outbox.revive, done="retried", json=json)
+        _each(ctx, chosen, revival.revive, done="retried", json=json)
 
     @group.command(
         epilog="Example: scsync commands edit 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d Priority=High"
@@ -132,7 +132,7 @@ def _register_moves(group: typer.Typer) -> None:
         _each(
             ctx,
             chosen,
-            lambda tx, one: outbox.edit(tx, one, fields),
+            lambda tx, ids: [one for x in ids for one in revival.edit(tx, x, fields)],
             done="edited",
             json=json,
         )
@@ -155,7 +155,7 @@ def _register_moves(group: typer.Typer) -> None:
         _each(
             ctx,
             chosen,
-            lambda tx, one: outbox.discard(tx, one, now=now),
+            lambda tx, ids: revival.discard(tx, ids, now=now),
             done="discarded",
             json=json,
         )
@@ -164,7 +164,7 @@ def _register_moves(group: typer.Typer) -> None:
 def _each(
     ctx: Context,
     chosen: Chosen,
-    move: Callable[[Connection, str], bool],
+    move: Callable[[Connection, Sequence[str]], list[str]],
     *,
     done: str,
     json: bool,
@@ -172,7 +172,7 @@ def _each(
     if chosen.command_id is None and chosen.state is None:
         raise ConfigError("name a command, or choose some by --state (and --object, --code)")
     with ctx.app() as parts, parts.store.begin() as tx:
-        moved = [one for one in chosen.ids(tx) if move(tx, one)]
+        moved = move(tx, chosen.ids(tx))
     if chosen.command_id and not moved:
         raise ConfigError(
             f"{chosen.command_id} cannot be {done}: unknown, or in no state for it; "

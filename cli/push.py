@@ -7,7 +7,7 @@ import typer
 from cli.context import FAILED, Json, context, print_json
 from models.outbox import CommandState
 from salesforce.errors import SalesforceError
-from store import outbox
+from store import claims, outbox
 from worker.app import App
 
 _LOOK_EVERY = 0.5  # s
@@ -47,7 +47,7 @@ def drained(parts: App) -> tuple[dict[str, int], SalesforceError | None, int]:
             if state not in {CommandState.PENDING, CommandState.UNCLEAR}:
                 settled[state] = settled.get(state, 0) + number
         with parts.store.read() as tx:
-            due = outbox.has_due(tx, now=parts.clock())
+            due = claims.has_due(tx, now=parts.clock())
             left = outbox.unfinished(tx)
         if done.held_up or not due:
             return settled, done.held_up, left

@@ -128,6 +128,10 @@ class Settings(BaseSettings):
     verify_every: float = Field(
         86_400, ge=0, description="seconds between verifications of each object; 0: never"
     )
+    fold: bool = Field(
+        default=True,
+        description="updates of one record that lose nothing by it travel as one",
+    )
     settle: float = Field(
         300, ge=0, description="seconds re-read behind now, for rows committed late"
     )

@@ -13,6 +13,7 @@ class Asset(Address, Writable, table=True):
 
     __tablename__ = "assets"
     sobject: ClassVar[str] = "Asset"
+    lock_parent: ClassVar[str | None] = "AccountId"
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

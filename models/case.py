@@ -12,6 +12,7 @@ class Case(Writable, table=True):
 
     __tablename__ = "cases"
     sobject: ClassVar[str] = "Case"
+    lock_parent: ClassVar[str | None] = "AccountId"
     computed: ClassVar[frozenset[str]] = frozenset(
         {
             "ContactEmail",

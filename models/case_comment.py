@@ -11,6 +11,7 @@ class CaseComment(Writable, table=True):
 
     __tablename__ = "case_comments"
     sobject: ClassVar[str] = "CaseComment"
+    lock_parent: ClassVar[str | None] = "ParentId"
 
     currency_iso_code: str | None = picklist()
     parent_id: str | None = reference("Case")

@@ -16,6 +16,7 @@ _LONGEST = {  # characters that the outbox has room for
     "external_id_field": 80,
     "external_id": 255,
     "idempotency_key": 255,
+    "auto_assign": 18,
 }
 _INT32 = 2**31
 
@@ -28,6 +29,20 @@ class Op(StrEnum):
     UPSERT = "upsert"
     DELETE = "delete"
     PUBLISH = "publish"
+    ARCHIVE = "archive"
+
+
+class Conflict(StrEnum):
+    """What becomes of an update or delete whose record was changed by somebody else meanwhile.
+
+    Since `expected_modstamp`, or, where that is not given, since the row that the store had when
+    the command was accepted.
+    """
+
+    REJECT = "reject"
+    OVERWRITE = "overwrite"
+    MERGE = "merge"
+    """Write only the fields that nobody else touched."""
 
 
 class InvalidCommand(ValueError):  # noqa: N818 - read at the call site: `except InvalidCommand`
@@ -49,6 +64,11 @@ class Command:
     depends_on: tuple[str, ...] = ()
     priority: int = 0
     not_before: datetime | None = None
+    on_conflict: Conflict | None = None
+    auto_assign: str | None = None
+    """`true`, or the id of an assignment rule; without it none runs."""
+    allow_duplicates: bool = False
+    """Whether to save what a duplicate rule would only warn of."""
     id: str = field(default_factory=lambda: str(uuid4()))
 
     def __post_init__(self) -> None:
@@ -166,6 +186,33 @@ def _instant(key: str, value: object) -> datetime | None:
     return instant
 
 
+def _conflict(key: str, value: object) -> Conflict | None:
+    if value is None:
+        return None
+    try:
+        return Conflict(cast("str", value))
+    except ValueError:
+        raise InvalidCommand(
+            f"{key!r} must be one of {', '.join(Conflict)}, not {value!r}"
+        ) from None
+
+
+def _rule(key: str, value: object) -> str | None:
+    if value is None or value is False or value == "false":
+        return None
+    if value is True or value == "true":
+        return "true"
+    if isinstance(value, str):
+        return value
+    raise InvalidCommand(f"{key!r} must be true, false, or the id of an assignment rule")
+
+
+def _flag(key: str, value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidCommand(f"{key!r} must be true or false, not {value!r}")
+
+
 def _whole(key: str, value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -195,6 +242,9 @@ _READERS: dict[str, Any] = {
     "not_before": _instant,
     "priority": _whole,
     "depends_on": _uuids,
+    "on_conflict": _conflict,
+    "auto_assign": _rule,
+    "allow_duplicates": _flag,
     "id": _uuid,
 }
 _KEYS = frozenset(Command.__dataclass_fields__)

@@ -13,6 +13,7 @@ class Contact(OtherAddress, MailingAddress, Writable, table=True):
 
     __tablename__ = "contacts"
     sobject: ClassVar[str] = "Contact"
+    lock_parent: ClassVar[str | None] = "AccountId"
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -13,6 +13,7 @@ class Contract(ShippingAddress, BillingAddress, Writable, table=True):
 
     __tablename__ = "contracts"
     sobject: ClassVar[str] = "Contract"
+    lock_parent: ClassVar[str | None] = "AccountId"
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

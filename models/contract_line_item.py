@@ -12,6 +12,7 @@ class ContractLineItem(Writable, table=True):
 
     __tablename__ = "contract_line_items"
     sobject: ClassVar[str] = "ContractLineItem"
+    lock_parent: ClassVar[str | None] = "ServiceContractId"
     computed: ClassVar[frozenset[str]] = frozenset({"Status"})
 
     record_type_id: str | None = reference("RecordType")

@@ -12,6 +12,7 @@ class Entitlement(Writable, table=True):
 
     __tablename__ = "entitlements"
     sobject: ClassVar[str] = "Entitlement"
+    lock_parent: ClassVar[str | None] = "AccountId"
     computed: ClassVar[frozenset[str]] = frozenset({"Status"})
 
     record_type_id: str | None = reference("RecordType")

@@ -1,10 +1,21 @@
 """The outbox: every command as a row, its state, and the moves allowed between states."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Text,
+    false,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from models.columns import UtcDateTime
@@ -25,13 +36,42 @@ class CommandState(StrEnum):
     DISCARDED = "discarded"
 
 
+class Ready(IntEnum):
+    """What a pending command waits for: only those that wait for nothing are looked at.
+
+    Kept up to date with every move, so that no question about what is due reads the backlog.
+    """
+
+    BLOCKED = 0
+    """Not admitted yet, behind another of its record, or waiting for what it depends on."""
+    TIMED = 1
+    """For nothing but the time in `not_before`."""
+    DUE = 2
+
+
+class KeyKind(StrEnum):
+    """How a create is kept from happening twice."""
+
+    EXTERNAL_ID = "external_id"
+    """An upsert on a unique field that holds the command's key."""
+    IDEMPOTENCY = "idempotency_key"
+    """The UI API replays its first answer to the same key, for thirty days."""
+    PROBE = "probe"
+    """Looked for by creator, time and contents."""
+
+
 IN_FLIGHT = (CommandState.SENDING, CommandState.UNCLEAR)
 OPEN = (CommandState.PENDING, *IN_FLIGHT)
 FAILED = (CommandState.REJECTED, CommandState.DEAD)
 
 MOVES: dict[CommandState, frozenset[CommandState]] = {
     CommandState.PENDING: frozenset(
-        {CommandState.SENDING, CommandState.REJECTED, CommandState.DISCARDED}
+        {
+            CommandState.SENDING,
+            CommandState.APPLIED,  # folded into the one before it
+            CommandState.REJECTED,
+            CommandState.DISCARDED,
+        }
     ),
     CommandState.SENDING: frozenset(
         {
@@ -91,6 +131,22 @@ class OutboxEntry(SQLModel, table=True):
     failures: int = Field(sa_column=Column(Integer, nullable=False, server_default=text("0")))
     lease_owner: str | None = Field(sa_column=Column(String(80)))
     lease_until: datetime | None = Field(sa_column=Column(UtcDateTime))
+    # How it is to be done; any program may set these, too.
+    on_conflict: str | None = Field(sa_column=Column(String(16)))
+    auto_assign: str | None = Field(sa_column=Column(String(18)))
+    allow_duplicates: bool = Field(
+        sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
+    # Ours again: what the record held when the command was accepted, and what it holds now.
+    base: Any = Field(sa_column=Column(GivenJson))
+    stands: Any = Field(sa_column=Column(GivenJson))
+    key_kind: str | None = Field(sa_column=Column(String(16)))
+    parent: str | None = Field(sa_column=Column(String(18)))
+    alone: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=false()))
+    carrier: str | None = Field(sa_column=Column(CommandId))
+    """The command of the same record in whose request this one travels."""
+    ready: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    job_id: str | None = Field(sa_column=Column(String(18)))
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),
@@ -100,7 +156,27 @@ class OutboxEntry(SQLModel, table=True):
             sqlite_where=text("state = 'pending' AND lane IS NULL"),
             postgresql_where=text("state = 'pending' AND lane IS NULL"),
         ),
-        # ix_scsync_commands_due (priority DESC, seq) stands in the first migration, by hand.
+        # ix_scsync_commands_due (priority DESC, seq) stands in a migration, by hand.
+        Index(
+            "ix_scsync_commands_timed",
+            "not_before",
+            sqlite_where=text("state = 'pending' AND ready = 1"),
+            postgresql_where=text("state = 'pending' AND ready = 1"),
+        ),
+        Index(
+            "ix_scsync_commands_parent",
+            "parent",
+            sqlite_where=text(_states(IN_FLIGHT)),
+            postgresql_where=text(_states(IN_FLIGHT)),
+        ),
+        Index(
+            "ix_scsync_commands_result",
+            "result_id",
+            sqlite_where=text("result_id IS NOT NULL"),
+            postgresql_where=text("result_id IS NOT NULL"),
+        ),
+        # What is finished, for whoever counts, lists by cause, or clears away.
+        Index("ix_scsync_commands_finished", "state", "finished_at"),
         Index(
             "ix_scsync_commands_lane",
             "lane",
@@ -123,6 +199,39 @@ class OutboxEntry(SQLModel, table=True):
             postgresql_where=text(_states(IN_FLIGHT)),
         ),
     )
+
+
+class Taken(NamedTuple):
+    """A command as its claim holds it: what sending and settling need, and no more."""
+
+    id: str
+    seq: int
+    op: str
+    sobject: str
+    record_id: str | None
+    external_id_field: str | None
+    external_id: str | None
+    fields: dict[str, Any]
+    expected_modstamp: datetime | None
+    depends_on: list[str] | None
+    priority: int
+    state: str
+    attempts: int
+    failures: int
+    lane: str
+    parent: str | None
+    alone: bool
+    key_kind: str | None
+    on_conflict: str | None
+    base: dict[str, Any] | None
+    auto_assign: str | None
+    allow_duplicates: bool
+    carrier: str | None
+    job_id: str | None
+
+    @classmethod
+    def columns(cls) -> tuple[str, ...]:
+        return cls._fields
 
 
 class Dependency(SQLModel, table=True):

@@ -13,6 +13,7 @@ class ServiceContract(ShippingAddress, BillingAddress, Writable, table=True):
 
     __tablename__ = "service_contracts"
     sobject: ClassVar[str] = "ServiceContract"
+    lock_parent: ClassVar[str | None] = "AccountId"
     computed: ClassVar[frozenset[str]] = frozenset(
         {
             "Discount",

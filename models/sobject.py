@@ -22,6 +22,8 @@ class SObject(SQLModel):
     """How stale the rows may get."""
     upsert_key: ClassVar[str | None] = None
     """The unique external id that makes a repeated create harmless."""
+    lock_parent: ClassVar[str | None] = None
+    """The reference, by API name, whose record Salesforce locks while a record of ours is saved."""
     absent: ClassVar[frozenset[str]] = frozenset()
     """System fields, by API name, that the object does not have."""
     computed: ClassVar[frozenset[str]] = frozenset()

@@ -13,6 +13,7 @@ class WorkOrder(Address, Writable, table=True):
 
     __tablename__ = "work_orders"
     sobject: ClassVar[str] = "WorkOrder"
+    lock_parent: ClassVar[str | None] = "AccountId"
     computed: ClassVar[frozenset[str]] = frozenset(
         {
             "Discount",

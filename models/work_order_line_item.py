@@ -13,6 +13,7 @@ class WorkOrderLineItem(Address, Writable, table=True):
 
     __tablename__ = "work_order_line_items"
     sobject: ClassVar[str] = "WorkOrderLineItem"
+    lock_parent: ClassVar[str | None] = "WorkOrderId"
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

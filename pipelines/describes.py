@@ -19,6 +19,7 @@ from store.engine import Store
 
 FRESH = timedelta(hours=1)
 """A describe is large and seldom changes; a refused field has it asked again at once."""
+_A_DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _NONE: Mapping[str, str] = {}
 
@@ -58,6 +59,19 @@ class Describes:
             raise LookupError(f"{sobject} has not been described yet")
         known = self._parse(sobject, kept.fetched_at, kept.body) if kept else None
         return self._ask(self._client, sobject, known)
+
+    def serves_once(self, sobject: str) -> bool:
+        """Tell whether creates of an sObject may go by the UI API's idempotency key."""
+        name = f"{sobject} (UI API)"
+        with self._store.read() as tx:
+            kept = descriptions.read(tx, name)
+        if kept and (self._client is None or self._clock() - kept.fetched_at < _A_DAY):
+            return kept.body is not None
+        serves = self._client is not None and self._client.serves_once(sobject)
+        with self._store.begin() as tx:
+            body = "{}" if serves else None
+            descriptions.keep(tx, name, body, fetched_at=self._clock())
+        return serves
 
     def plan(
         self, model: type[SObject], *, max_age: timedelta = FRESH, adopt: bool = False

@@ -15,7 +15,7 @@ from models.command import Command, Op
 from models.sobject import SObject
 from pipelines.pages import Batch
 from pipelines.plan import Plan
-from store import merges, outbox
+from store import lanes, merges
 
 MASTER = "master_record_id"
 
@@ -50,7 +50,7 @@ def redirect(tx: Connection, commands: Iterable[Command], *, now: datetime) -> N
 
 def _redirect(tx: Connection, model: type[SObject], ids: list[str], *, now: datetime) -> None:
     for loser, survivor in merges.survivors(tx, model, ids).items():
-        moved = outbox.redirect(
+        moved = lanes.redirect(
             tx,
             sobject=model.sobject,
             loser=loser,

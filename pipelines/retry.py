@@ -5,23 +5,26 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from models.outbox import CommandState, OutboxEntry
+from models.outbox import CommandState, Taken
 from salesforce.errors import (
     Consequence,
     GrantDead,
     LimitExceeded,
     Misconfigured,
     Outdated,
+    RowLocked,
     SalesforceError,
     SessionExpired,
+    Transient,
     Unavailable,
 )
-from store.outbox import Settlement
+from store.claims import Settlement
 
 MOST_FAILURES = 12
 """About twelve minutes of a locked row; then a person should look."""
 
 _BAD_REQUEST = 400
+_LONGEST_CODE = 80
 _NO_SERVICE = 503
 _CLOSED_TO_US = frozenset(
     ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "CLIENT_NOT_ACCESSIBLE_FOR_USER"]
@@ -54,11 +57,15 @@ def concerns_account(error: SalesforceError) -> bool:
 
 
 def settlement(
-    error: SalesforceError, entry: OutboxEntry, *, now: datetime, jitter: Jitter
+    error: SalesforceError, entry: Taken, *, now: datetime, jitter: Jitter
 ) -> Settlement:
     """Decide from the error table how an attempt ends."""
     ended = partial(
-        Settlement, error_code=error.code or type(error).__name__, error_message=str(error)
+        Settlement,
+        error_code=(error.code or type(error).__name__)[:_LONGEST_CODE],
+        error_message=str(error),
+        # A locked row, or one whose neighbour failed, does not take others down with it.
+        alone=isinstance(error, RowLocked) or type(error) is Transient,
     )
     spread = 0.5 + jitter()
     later = now + wait(entry.failures) * spread
@@ -76,7 +83,7 @@ def settlement(
     return ended(state=_waiting(entry), not_before=later)
 
 
-def broken(error: Exception, entry: OutboxEntry, *, now: datetime, jitter: Jitter) -> Settlement:
+def broken(error: Exception, entry: Taken, *, now: datetime, jitter: Jitter) -> Settlement:
     """Decide for a command that met a bug of ours: it may have been sent, so look."""
     last = entry.failures + 1 >= MOST_FAILURES
     return Settlement(
@@ -87,20 +94,32 @@ def broken(error: Exception, entry: OutboxEntry, *, now: datetime, jitter: Jitte
     )
 
 
-def looked(found: Settlement, entry: OutboxEntry) -> Settlement:
+def parted(found: Settlement) -> Settlement:
+    """Decide for a refused request in which others travelled along: each is to hear its own."""
+    return replace(
+        found,
+        state=CommandState.PENDING,
+        error_message=f"refused together with what was folded in, sent alone: "
+        f"{found.error_message}",
+        counts=False,
+        alone=True,
+    )
+
+
+def looked(found: Settlement, entry: Taken) -> Settlement:
     """Decide how a look at the org ends: what is lost every time is not sent for ever."""
     if found.state is CommandState.PENDING and entry.failures >= MOST_FAILURES:
         return replace(found, state=CommandState.DEAD, error_code="REPLIES_LOST")
     return found
 
 
-def _waiting(entry: OutboxEntry) -> CommandState:
+def _waiting(entry: Taken) -> CommandState:
     """Name the state to wait in: what is unclear stays so until a look succeeds."""
     unclear = entry.state == CommandState.UNCLEAR
     return CommandState.UNCLEAR if unclear else CommandState.PENDING
 
 
-def _is_final(error: SalesforceError, entry: OutboxEntry) -> bool:
+def _is_final(error: SalesforceError, entry: Taken) -> bool:
     if error.consequence is Consequence.NEVER or isinstance(error, Outdated):
         return True
     # What the org refuses for its shape is tried once more, checked against a fresh describe.

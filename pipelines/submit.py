@@ -9,22 +9,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from models.command import Command, InvalidCommand, Op, lane
+from models import by_name
+from models.command import Command, Conflict, InvalidCommand, Op, lane
 from models.naming import column_name
-from models.outbox import OutboxEntry
+from models.outbox import KeyKind, OutboxEntry, Ready
 from pipelines import merged
+from pipelines.basis import Basis, NoBasis
 from pipelines.describes import Describes
 from pipelines.validate import Problem, problems
-from salesforce.describe import Describe
+from salesforce.describe import Describe, FieldDescribe
 from salesforce.errors import Rejected
 from salesforce.ids import to_18
-from store import dependencies, outbox
+from store import dependencies, lanes, outbox, revival
 from store.engine import Store
 
 Clock = Callable[[], datetime]
 _CHUNK = 1_000
 _MOST_REFUSALS = 20
 _NOW = timedelta(0)
+_KEY_LENGTH = 36  # a UUID
+_GUARDED = frozenset({Op.UPDATE, Op.DELETE})
 _NOUNS = {"Knowledge__kav": "knowledge_article"}
 
 
@@ -45,6 +49,27 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"command {self.place}: " + "; ".join(str(problem) for problem in self.problems)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A command that will do, and what is known of it beforehand."""
+
+    command: Command
+    key_kind: KeyKind | None = None
+    """How its create is kept from happening twice."""
+    base: dict[str, Any] | None = None
+    """What its fields held when it was accepted, in the form of the wire."""
+
+    @property
+    def parent(self) -> str | None:
+        """The other record that its write locks, as far as it names it."""
+        try:
+            name = by_name(self.command.sobject).lock_parent
+        except LookupError:
+            return None  # an object that is written, and not read
+        named = self.command.fields.get(name or "")
+        return named if isinstance(named, str) else None
 
 
 class Refused(Exception):  # noqa: N818 - read at the call site
@@ -88,26 +113,38 @@ class Desk:
                     self._admit(tx, entry, command, found)
         return len(entries)
 
-    def _check(self, command: Command, look: "_Look") -> tuple[Command, list[Problem]]:
+    def _check(self, command: Command, look: "_Look") -> tuple[Admitted, list[Problem]]:
         """Give the command as it will be stored, and what is wrong with it."""
         action = action_of(command)
         if not self.allows(action):
             refusal = f"the action {action} is not enabled: see SCSYNC_ACTIONS"
-            return command, [Problem("ACTION_DISABLED", None, refusal)]
+            return Admitted(command), [Problem("ACTION_DISABLED", None, refusal)]
         try:
             describe = look.known(command.sobject)
         except Rejected as error:  # no name that could stand in an address
-            return command, [Problem(error.code, None, str(error))]
+            return Admitted(command), [Problem(error.code, None, str(error))]
         found = problems(command, describe)
         if any(problem.code == "INVALID_FIELD" for problem in found):
             # The field may be newer than our describe.
             describe = look.anew(command.sobject)
             found = problems(command, describe)
         if found or describe is None:
-            return command, found
-        return self._complete(command, describe), []
+            return Admitted(command), found
+        return self._based(self._complete(command, describe, look))
 
-    def _complete(self, command: Command, describe: Describe) -> Command:
+    def _based(self, admitted: Admitted) -> tuple[Admitted, list[Problem]]:
+        """Take down what the record holds, where the command is to be guarded by that."""
+        command = admitted.command
+        if command.op not in _GUARDED or command.on_conflict in {None, Conflict.OVERWRITE}:
+            return admitted, []
+        try:
+            basis = Basis(self.store).of(command)
+        except NoBasis as error:
+            return admitted, [Problem("NO_BASIS", "on_conflict", str(error))]
+        guarded = replace(command, expected_modstamp=command.expected_modstamp or basis.stamp)
+        return replace(admitted, command=guarded, base=basis.values), []
+
+    def _complete(self, command: Command, describe: Describe, look: "_Look") -> Admitted:
         """Write names and ids in their one form, and put a key on a create that can bear one.
 
         Salesforce takes `case` for `Case` and 15 characters for 18; the lane must not.
@@ -119,22 +156,24 @@ class Desk:
             external_id_field=_api_name(command.external_id_field or "", describe) or None,
             fields={_api_name(name, describe): value for name, value in command.fields.items()},
         )
+        if command.op is not Op.CREATE:
+            return Admitted(command)
+        if command.external_id:
+            return Admitted(command, KeyKind.EXTERNAL_ID)
         key = describe.field(self.key_field)
-        if command.op is not Op.CREATE or command.external_id:
-            return command
-        if key is None or key.name in command.fields:
-            return command
-        if key.external_id and key.unique and key.createable and key.length >= len(command.id):
-            return replace(command, external_id_field=key.name, external_id=command.id)
-        return command
+        if key and key.name not in command.fields and bears_keys(key):
+            keyed = replace(command, external_id_field=key.name, external_id=command.id)
+            return Admitted(keyed, KeyKind.EXTERNAL_ID)
+        by_ui = look.serves_once(command.sobject)
+        return Admitted(command, KeyKind.IDEMPOTENCY if by_ui else KeyKind.PROBE)
 
-    def _checked(self, commands: Iterable[Command]) -> list[Command]:
+    def _checked(self, commands: Iterable[Command]) -> list[Admitted]:
         look = _Look(self.describes)
-        ready: list[Command] = []
+        ready: list[Admitted] = []
         refusals: list[Refusal] = []
         for place, given in enumerate(commands, start=1):
-            command, found = self._check(given, look)
-            ready.append(command)
+            admitted, found = self._check(given, look)
+            ready.append(admitted)
             if found:
                 refusals.append(Refusal(place, tuple(found)))
             if len(refusals) >= _MOST_REFUSALS:
@@ -143,27 +182,43 @@ class Desk:
             raise Refused(refusals)
         return ready
 
-    def _append(self, tx: Connection, commands: list[Command], start: int) -> list[Receipt]:
+    def _append(self, tx: Connection, ready: list[Admitted], start: int) -> list[Receipt]:
+        commands = [one.command for one in ready]
         first = self._first_of_each_key(tx, commands)
         there = outbox.known(tx, [command.id for command in commands])
         fresh = [
-            (place, command)
-            for place, command in enumerate(commands, start=start + 1)
-            if first.get(command.idempotency_key, command.id) == command.id
-            and command.id not in there
+            (place, one)
+            for place, one in enumerate(ready, start=start + 1)
+            if first.get(one.command.idempotency_key, one.command.id) == one.command.id
+            and one.command.id not in there
         ]
         now = self.clock()
-        outbox.append(tx, [_row(command, now) for _, command in fresh])
+        outbox.append(tx, self._rows(tx, [one for _, one in fresh], now))
         # On PostgreSQL another submission may have brought the same key in this very moment.
-        keys = [c.idempotency_key for _, c in fresh if c.idempotency_key]
+        keys = [x.command.idempotency_key for _, x in fresh if x.command.idempotency_key]
         first.update(outbox.by_key(tx, keys))
-        stored = {c.id for _, c in fresh if first.get(c.idempotency_key, c.id) == c.id}
-        for place, command in fresh:
-            if command.id in stored:
-                self._link(tx, command, place)
-        merged.redirect(tx, [c for _, c in fresh if c.id in stored], now=now)
+        stored = {
+            one.command.id
+            for _, one in fresh
+            if first.get(one.command.idempotency_key, one.command.id) == one.command.id
+        }
+        for place, one in fresh:
+            if one.command.id in stored:
+                self._link(tx, one.command, place)
+        merged.redirect(tx, [x.command for _, x in fresh if x.command.id in stored], now=now)
         ids = [first.get(command.idempotency_key, command.id) for command in commands]
         return [_receipt(command_id, stored) for command_id in ids]
+
+    def _rows(self, tx: Connection, ready: list[Admitted], now: datetime) -> list[dict[str, Any]]:
+        """Lay commands out as rows; each lane's first is due, unless others are there already."""
+        taken = lanes.occupied(tx, [lane(one.command) for one in ready])
+        rows = []
+        for one in ready:
+            row = _row(one, now)
+            row["ready"] = int(Ready.BLOCKED if row["lane"] in taken else _waits(one.command, now))
+            taken.add(row["lane"])
+            rows.append(row)
+        return rows
 
     @staticmethod
     def _first_of_each_key(tx: Connection, commands: list[Command]) -> dict[str | None, str]:
@@ -180,31 +235,31 @@ class Desk:
         waits_for, broken = dependencies.link(tx, command.id, parents)
         if broken:
             raise Refused([Refusal(place, (_broken(broken),))])
-        outbox.hold(tx, command.id, waits_for=waits_for)
+        lanes.hold(tx, command.id, waits_for=waits_for)
 
-    def _read(self, entry: OutboxEntry, look: "_Look") -> tuple[Command | None, list[Problem]]:
+    def _read(self, entry: OutboxEntry, look: "_Look") -> tuple[Admitted | None, list[Problem]]:
         try:
-            return self._check(command_of(entry), look)
+            return self._check(read(entry), look)
         except InvalidCommand as error:
             return None, [Problem("INVALID_COMMAND", None, str(error))]
 
     def _admit(
-        self, tx: Connection, entry: OutboxEntry, command: Command | None, found: list[Problem]
+        self, tx: Connection, entry: OutboxEntry, ready: Admitted | None, found: list[Problem]
     ) -> None:
         waits_for, broken = 0, None
-        if command and not found:
-            waits_for, broken = dependencies.link(tx, entry.id, command.references())
+        if ready and not found:
+            waits_for, broken = dependencies.link(tx, entry.id, ready.command.references())
         if broken:
             found = [_broken(broken)]
-        if command is None or found:
+        if ready is None or found:
             text = "; ".join(str(problem) for problem in found)
-            outbox.refuse(tx, entry.id, found[0].code, text, now=self.clock())
+            revival.refuse(tx, entry.id, found[0].code, text, now=self.clock())
             return
-        row = _row(command, entry.submitted_at)
+        row = _row(ready, entry.submitted_at)
         settled = {"id", "idempotency_key", "submitted_at"}
         values = {name: value for name, value in row.items() if name not in settled}
-        outbox.admit(tx, entry.id, {**values, "waits_for": waits_for})
-        merged.redirect(tx, [command], now=self.clock())
+        lanes.admit(tx, entry.id, {**values, "waits_for": waits_for}, now=self.clock())
+        merged.redirect(tx, [ready.command], now=self.clock())
 
 
 class _Look:
@@ -213,13 +268,15 @@ class _Look:
     def __init__(self, describes: Describes) -> None:
         self.known = cache(describes.get)
         self.anew = cache(partial(describes.get, max_age=_NOW))
+        self.serves_once = cache(describes.serves_once)
 
 
 def drop_in(command: Command, *, store: Store, now: datetime, key: str | None = None) -> None:
     """Store a command unchecked, as any program may: it is admitted like all such rows."""
     command = replace(command, idempotency_key=command.idempotency_key or key)
     with store.begin() as tx:
-        outbox.append(tx, [{**_row(command, now), "lane": None}])
+        row = _row(Admitted(command), now)
+        outbox.append(tx, [{**row, "lane": None, "ready": int(Ready.BLOCKED)}])
 
 
 def action_of(command: Command) -> str:
@@ -235,7 +292,7 @@ def parse_lines(lines: Iterable[str]) -> Iterator[Command]:
             yield _parse(number, line)
 
 
-def command_of(entry: OutboxEntry) -> Command:
+def read(entry: OutboxEntry) -> Command:
     """Read a row as the command it is; raises `InvalidCommand` for a row that is none."""
     columns: dict[str, Any] = {
         name: getattr(entry, name)
@@ -254,7 +311,19 @@ def _parse(number: int, line: str) -> Command:
         raise InvalidCommand(f"line {number}: {error}") from None
 
 
-def _row(command: Command, now: datetime) -> dict[str, Any]:
+def bears_keys(field: FieldDescribe) -> bool:
+    """Tell whether a field can hold the keys of creates: an external id, unique, long enough."""
+    is_key = field.external_id and field.unique and field.createable
+    return is_key and field.length >= _KEY_LENGTH
+
+
+def _waits(command: Command, now: datetime) -> Ready:
+    is_timed = command.not_before is not None and command.not_before > now
+    return Ready.TIMED if is_timed else Ready.DUE
+
+
+def _row(ready: Admitted, now: datetime) -> dict[str, Any]:
+    command = ready.command
     return {
         "id": command.id,
         "op": command.op,
@@ -269,6 +338,12 @@ def _row(command: Command, now: datetime) -> dict[str, Any]:
         "priority": command.priority,
         "not_before": command.not_before,
         "submitted_at": now,
+        "on_conflict": command.on_conflict,
+        "auto_assign": command.auto_assign,
+        "allow_duplicates": command.allow_duplicates,
+        "base": ready.base,
+        "key_kind": ready.key_kind,
+        "parent": ready.parent,
         "lane": lane(command),
     }
 

@@ -18,6 +18,9 @@ _NUMBERS = frozenset({"double", "currency", "percent"})
 _WHOLE = frozenset({"int", "long"})
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _KNOWLEDGE = "__kav"
+_MOVES = frozenset({Op.PUBLISH, Op.ARCHIVE})
+NEW_VERSION = "NewVersion"
+"""What a publish may say: whether the version gets the next number, or takes the old one's."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,7 @@ def problems(command: Command, describe: Describe | None) -> list[Problem]:
     return [
         *_target(command, describe),
         *_permission(command, describe),
-        *(
-            problem
-            for name, value in command.fields.items()
-            for problem in _field(command, describe, name, value)
-        ),
+        *_fields(command, describe),
         *_required(command, describe),
     ]
 
@@ -64,12 +63,17 @@ def _target(command: Command, describe: Describe) -> Iterator[Problem]:
                 yield from _external_id(command, describe)
         case Op.UPSERT:
             yield from _external_id(command, describe)
-        case Op.UPDATE | Op.DELETE | Op.PUBLISH:
+        case _:
             yield from _record_id(command, describe)
-    if command.op in {Op.DELETE, Op.PUBLISH} and command.fields:
+    if command.op in {Op.DELETE, Op.ARCHIVE} and command.fields:
         yield Problem("FIELDS", "fields", f"{command.op} takes none: leave them out")
-    if command.op is Op.PUBLISH and not command.sobject.endswith(_KNOWLEDGE):
-        yield Problem("OP", "op", f"only knowledge articles are published, not {command.sobject}")
+    if command.op in _MOVES and not command.sobject.endswith(_KNOWLEDGE):
+        message = f"only knowledge articles take {command.op}, not {command.sobject}"
+        yield Problem("OP", "op", message)
+    if command.on_conflict and command.op not in {Op.UPDATE, Op.DELETE}:
+        yield Problem("ON_CONFLICT", "on_conflict", f"is for updates and deletes, not {command.op}")
+    if command.auto_assign not in {None, "true"} and not is_id(command.auto_assign or ""):
+        yield Problem("AUTO_ASSIGN", "auto_assign", "must be true, or the id of an assignment rule")
     if command.op in {Op.UPDATE, Op.UPSERT} and not command.fields:
         yield Problem("FIELDS", "fields", f"{command.op} needs at least one field")
 
@@ -126,6 +130,7 @@ def _permission(command: Command, describe: Describe) -> Iterator[Problem]:
         Op.UPSERT: describe.createable or describe.updateable,
         Op.DELETE: describe.deletable,
         Op.PUBLISH: True,
+        Op.ARCHIVE: True,
     }
     if not allowed[command.op]:
         yield Problem(
@@ -133,6 +138,16 @@ def _permission(command: Command, describe: Describe) -> Iterator[Problem]:
             None,
             f"this user may not {command.op} {command.sobject}: grant the permission in Salesforce",
         )
+
+
+def _fields(command: Command, describe: Describe) -> Iterator[Problem]:
+    if command.op is Op.PUBLISH:
+        for name, value in command.fields.items():
+            if name != NEW_VERSION or not isinstance(value, bool):
+                yield Problem("FIELDS", name, f"a publish takes {NEW_VERSION} alone: true or false")
+        return
+    for name, value in command.fields.items():
+        yield from _field(command, describe, name, value)
 
 
 def _field(command: Command, describe: Describe, name: str, value: Any) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import msgspec
 
 from salesforce import answers, calls, wire
 from salesforce.describe import Describe, DescribeGlobal
+from salesforce.errors import ProtocolError
 from salesforce.values import Deleted, Limit, Page, Updated, Version
 
 if TYPE_CHECKING:
@@ -102,9 +103,16 @@ class Reads:
 
     def retrieve_many(
         self, sobject: str, ids: Sequence[str], fields: Iterable[str], record: type[T]
-    ) -> list[T | None]:
+    ) -> Page[T | None]:
         """Read up to 2,000 records in the order of their ids; None where there is none."""
-        return self._value(calls.retrieve_many(sobject, ids, fields), list[record | None])  # type: ignore[valid-type]
+        reply = self._session.send(calls.retrieve_many(sobject, ids, fields))
+        found = answers.value(reply, list[record | None])  # type: ignore[valid-type]
+        if len(found) != len(ids):
+            message = f"{len(ids)} asked for, {len(found)} answered"
+            raise ProtocolError(message, code="BROKEN_BODY")
+        return Page(
+            found, done=True, total_size=len(found), server_time=wire.server_time(reply.headers)
+        )
 
     def updated(self, sobject: str, start: datetime, end: datetime) -> Updated:
         """List what changed within the last 30 days; seconds are cut off by the server."""

@@ -38,6 +38,15 @@ class ExternalId:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a write is to be received: which rules run, and what they may refuse."""
+
+    auto_assign: str | None = None
+    """`true` for the active assignment rule, the id of one, or None: none runs."""
+    allow_duplicates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Upserted:
     """What an upsert did."""
 

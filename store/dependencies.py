@@ -1,12 +1,13 @@
 """Which command waits for which: released when the one is applied, failed when it fails."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from models.outbox import FAILED, CommandState, Dependency, OutboxEntry
+from models.outbox import FAILED, CommandState, Dependency, OutboxEntry, Ready
 
 _table = Dependency.__table__  # type: ignore[attr-defined]
 _commands = OutboxEntry.__table__  # type: ignore[attr-defined]
@@ -46,23 +47,30 @@ def link(tx: Connection, command_id: str, parents: Iterable[str]) -> tuple[int, 
     return len(waiting), None
 
 
-def satisfy(tx: Connection, parent: str) -> None:
-    """Release one hold on every command that waited for this one."""
+def satisfy(tx: Connection, parents: Sequence[str]) -> set[str]:
+    """Release a hold on every command that waited for one of these; give the lanes it concerns."""
+    if not parents:
+        return set()
     released = tx.execute(
-        delete(_table).where(_table.c.depends_on == parent).returning(_table.c.command_id)
+        delete(_table).where(_table.c.depends_on.in_(parents)).returning(_table.c.command_id)
     )
-    waiting = list(released.scalars())
-    if waiting:
-        tx.execute(
+    holds = Counter(released.scalars())
+    freed: set[str] = set()
+    for number in sorted(set(holds.values())):
+        some = [command_id for command_id, held in holds.items() if held == number]
+        rows = tx.execute(
             update(_commands)
-            .where(_commands.c.id.in_(waiting), _commands.c.waits_for > 0)
-            .values(waits_for=_commands.c.waits_for - 1)
+            .where(_commands.c.id.in_(some), _commands.c.waits_for >= number)
+            .values(waits_for=_commands.c.waits_for - number)
+            .returning(_commands.c.lane, _commands.c.waits_for)
         )
+        freed |= {lane for lane, waits_for in rows if lane and not waits_for}
+    return freed
 
 
-def fail(tx: Connection, parent: str, *, now: datetime) -> None:
-    """Reject what waited for a command that failed, and what waited for that."""
-    failed = [parent]
+def fail(tx: Connection, parent: str, *, now: datetime) -> set[str]:
+    """Reject what waited for a command that failed, and what waited for that; give their lanes."""
+    failed, freed = [parent], set[str]()
     while failed:
         cause = failed.pop()
         waiting = select(_table.c.command_id).where(_table.c.depends_on == cause)
@@ -74,7 +82,10 @@ def fail(tx: Connection, parent: str, *, now: datetime) -> None:
                 error_code=FAILED_CODE,
                 error_message=f"command {cause}, which this one depends on, was not applied",
                 finished_at=now,
+                ready=int(Ready.BLOCKED),
             )
-            .returning(_commands.c.id)
-        )
-        failed += [command_id for (command_id,) in rows]
+            .returning(_commands.c.id, _commands.c.lane)
+        ).all()
+        failed += [command_id for command_id, _ in rows]
+        freed |= {lane for _, lane in rows if lane}
+    return freed

@@ -30,6 +30,7 @@ from pipelines.link import Linked, Linker, needs_link, unlink
 from pipelines.overview import Overview, overview
 from pipelines.pull import Progress, Puller
 from pipelines.push import Pusher
+from pipelines.readback import ReadBack
 from pipelines.reparented import Reparented
 from pipelines.submit import Desk
 from pipelines.terms import StandingGrant
@@ -204,6 +205,12 @@ class App:
             road=road or self.road(), describes=self.describes, above=self.settings.bulk_above
         )
 
+    @cached_property
+    def read_back(self) -> ReadBack:
+        return ReadBack(
+            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+        )
+
     def pusher(self) -> Pusher:
         """Make a pusher that holds its leases under a name of its own."""
         return Pusher(
@@ -211,8 +218,11 @@ class App:
             store=self.store,
             describes=self.describes,
             desk=self.desk,
+            read_back=self.read_back,
+            account=self.name,
             clock=self.clock,
             owner=self.holder(),
+            folds=self.settings.fold,
             stopping=self.stopping.is_set,
         )
 

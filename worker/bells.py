@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pipelines import retry
 from pipelines.keeper import SPAN, kept
 from pipelines.push import Drained
-from store import leases, outbox
+from store import claims, leases
 from worker.app import App
 
 SLOTS = 8
@@ -32,7 +32,7 @@ class Bells:
     def sweep(self, send: Callable[[int, str], object]) -> int:
         """Ring for whatever no bell has announced; return how many were rung."""
         with self._app.store.read() as tx:
-            if not outbox.has_due(tx, now=self._app.clock()):
+            if not claims.has_due(tx, now=self._app.clock()):
                 return 0
         return self.ring(send)
 

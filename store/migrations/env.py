@@ -11,10 +11,12 @@ import models.backfill
 import models.description
 import models.field_state
 import models.finding
+import models.ingest
 import models.lease
 import models.linked_account
 import models.outbox
 import models.run
+import models.tally
 import models.watermark  # noqa: F401 - importing fills the metadata
 from models.columns import UtcDateTime
 from models.control import CommandId, Json

@@ -11,7 +11,7 @@ from models.command import Command
 from models.outbox import CommandState
 from pipelines import merged
 from pipelines.submit import Desk
-from store import feeds, findings, outbox
+from store import claims, feeds, findings, outbox
 from tests.pipelines.comparing import differences
 from tests.pipelines.reading import Reader
 
@@ -258,8 +258,8 @@ def test_a_delete_does_not_follow_a_merge(sqlite_reader: Reader) -> None:
     update, delete = _submit(reader, _update(loser, Priority="High"), gone)
     with reader.store.begin() as tx:
         now = reader.clock()
-        claim = outbox.Claim(owner="me", now=now, until=now + timedelta(minutes=1), limit=1)
-        (flying,) = outbox.claim(tx, claim)
+        claim = claims.Claim(owner="me", now=now, until=now + timedelta(minutes=1), limit=1)
+        (flying,) = claims.claim(tx, claim)
     assert flying.id == update
     reader.org.act("merge", master=master, losers=[loser])
     reader.later(10)

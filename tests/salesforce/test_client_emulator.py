@@ -138,7 +138,7 @@ def test_collections_settle_each_row_alone(client):
     changed = client.update_many(
         "Case", [(one.id, {"Priority": "High"}), (three.id, {"Priority": "Low"})]
     )
-    read = client.retrieve_many("Case", [three.id, one.id], ["Id", "Priority"], dict)
+    read = client.retrieve_many("Case", [three.id, one.id], ["Id", "Priority"], dict).records
     assert [row["Priority"] for row in read] == ["Low", "High"]
     gone = client.delete_many([one.id, three.id])
     assert all(row.success for row in changed + gone)

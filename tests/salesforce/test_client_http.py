@@ -192,7 +192,7 @@ def test_upsert_and_delete_many_speak_their_own_paths(org, client):
 def test_records_are_read_in_the_order_of_their_ids(org, client):
     """And the missing are None, not absent."""
     org.on("POST", "composite/sobjects/Case$", Answer(200, [None, {"Id": ID}]))
-    assert client.retrieve_many("Case", [ID, ID], ["Id"], Case) == [None, Case(ID)]
+    assert client.retrieve_many("Case", [ID, ID], ["Id"], Case).records == [None, Case(ID)]
 
 
 def test_the_delta_feeds_tell_how_far_they_reach(org, client):

@@ -12,10 +12,10 @@ from config.settings import Settings
 from emulator.server import Emulator
 from models import by_name
 from models.command import Command
-from models.outbox import Attempt, OutboxEntry
+from models.outbox import Attempt, OutboxEntry, Taken
 from pipelines.keeper import SPAN
 from pipelines.push import Drained, Pusher
-from store import outbox
+from store import claims, outbox
 from worker.app import App
 
 
@@ -88,12 +88,12 @@ class Place:
             self.clock.advance(minutes=15)
         raise AssertionError(f"not done after {rounds} drains")
 
-    def seize(self, owner: str = "another worker", limit: int = 8) -> list[OutboxEntry]:
+    def seize(self, owner: str = "another worker", limit: int = 8) -> list[Taken]:
         """Take what is due, as a worker does before it sends."""
         now = self.clock()
-        claim = outbox.Claim(owner=owner, now=now, until=now + SPAN, limit=limit)
+        claim = claims.Claim(owner=owner, now=now, until=now + SPAN, limit=limit)
         with self.app.store.begin() as tx:
-            return outbox.claim(tx, claim)
+            return claims.claim(tx, claim)
 
     def entry(self, command_id: str) -> OutboxEntry:
         with self.app.store.read() as tx:

@@ -7,10 +7,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from models.outbox import CommandState
-from store import outbox
-from store.errors import LeaseLost
-from store.outbox import Settlement
-from tests.pipelines.push.ground import Place, update
+from store import claims, revival
+from store.claims import Settlement
+from tests.pipelines.push.ground import Place, delete, update
 
 
 def subjects(place: Place) -> dict[str, list[str]]:
@@ -59,10 +58,10 @@ def test_a_revived_command_waits_for_the_one_in_flight(place: Place) -> None:
     (new,) = place.submit(update(case, Subject="new"))
     (flying,) = place.seize()
     with place.app.store.begin() as tx:
-        assert outbox.revive(tx, old)
+        assert revival.revive(tx, [old])
     assert place.drain().total == 0
     with place.app.store.begin() as tx:
-        outbox.hand_back(tx, flying, owner="another worker")
+        claims.hand_back(tx, [flying], owner="another worker", now=place.clock())
     place.drain()
     assert (flying.id, place.counts()) == (new, {"applied": 2})
     assert subjects(place) == {case: ["old", "new"]}
@@ -91,15 +90,16 @@ def test_who_lost_the_lease_settles_nothing(place: Place) -> None:
     place.clock.advance(seconds=16)
     place.drain()
     applied = Settlement(state=CommandState.REJECTED, error_code="LATE")
-    with pytest.raises(LeaseLost), place.app.store.begin() as tx:
-        outbox.settle(tx, entry, applied, owner="the sleeper", now=place.clock())
+    with place.app.store.begin() as tx:
+        ours = claims.settle(tx, [(entry, applied)], owner="the sleeper", now=place.clock())
+    assert ours == set()
     assert place.state(command) == "applied"
 
 
 def test_who_cannot_know_to_hold_the_lease_sends_nothing(place: Place) -> None:
     """A drain that slept longer than its lease leaves the rest to the one who took it over."""
     cases = [place.case(), place.case()]
-    ids = place.submit(*(update(case, Subject="x") for case in cases))
+    ids = place.submit(update(cases[0], Subject="x"), delete(cases[1]))  # two parcels
     other = place.pusher()
 
     def sleep(_: object) -> None:
@@ -112,9 +112,9 @@ def test_who_cannot_know_to_hold_the_lease_sends_nothing(place: Place) -> None:
 
 
 def test_a_stop_hands_back_what_is_not_sent(place: Place) -> None:
-    """A drain that is told to stop finishes the command at hand and returns the others."""
+    """A drain that is told to stop finishes the parcel at hand and returns the others."""
     asked: list[CommandState] = []
-    ids = place.submit(*(update(place.case(), Subject="x") for _ in range(4)))
+    ids = place.submit(update(place.case(), Subject="x"), *(delete(place.case()) for _ in range(3)))
     place.drain(on_settled=asked.append, stopping=lambda: bool(asked))
     assert [place.state(command) for command in ids] == ["applied", *["pending"] * 3]
     assert [place.attempts(command) for command in ids[1:]] == [[], [], []]

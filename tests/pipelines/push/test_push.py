@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.outbox import CommandState
-from store import outbox
+from store import revival
 from tests.pipelines.push.ground import Place, create, delete, update
 
 REFUSAL = {"status": 400, "code": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "No."}
@@ -104,14 +104,13 @@ def test_a_chain_fails_with_its_first(place: Place) -> None:
 
 
 def test_a_chain_revived_from_its_first_is_applied(place: Place) -> None:
-    """Once the first succeeds after all, the ones behind it can be revived."""
+    """Whoever revives the first revives what failed for its sake; both are applied."""
     place.org.fault(match={"body": "once"}, do=REFUSAL)
     (first,) = place.submit(create(Subject="once"))
     (second,) = place.submit(comment_on(first))
     place.drain()
     with place.app.store.begin() as tx:
-        assert outbox.revive(tx, first)
-        assert outbox.revive(tx, second)
+        assert revival.revive(tx, [first]) == [first, second]
     place.drain()
     assert place.counts() == {"applied": 2}
 

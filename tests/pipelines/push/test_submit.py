@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.command import Command, InvalidCommand
 from pipelines.submit import Refused, parse_lines
-from store import outbox
+from store import claims
 from tests.pipelines.push.ground import Place, create, delete, update
 
 CASE = "500RM00000000AAYAA"[:15]
@@ -285,7 +285,7 @@ def test_rows_keep_their_order_among_submitted_commands(place: Place) -> None:
     place.insert(op="update", sobject="Case", record_id=case[:15], fields='{"Subject": "3"}')
     with place.app.store.begin() as tx:
         now = place.clock()
-        claim = outbox.Claim(owner="early", now=now, until=now, limit=8)
-        assert outbox.claim(tx, claim) == []
+        claim = claims.Claim(owner="early", now=now, until=now, limit=8)
+        assert claims.claim(tx, claim) == []
     place.drain()
     assert [entry["fields"]["Subject"] for entry in place.writes("Case")] == ["1", "2", "3"]

@@ -1,10 +1,12 @@
 """A write whose reply was lost is looked up in the org, never guessed and never made twice."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from models.outbox import CommandState
+from store import accounts
 from tests.pipelines.push.ground import Place, create, delete, update
 
 LOST_AFTER: dict[str, Any] = {"drop": "after"}
@@ -22,17 +24,74 @@ def test_a_lost_create_makes_one_record(lost: dict[str, Any], place: Place) -> N
     assert (place.state(command), place.entry(command).result_id) == ("applied", made["id"])
 
 
-def test_a_lost_create_without_a_key_waits_for_a_person(small: Place) -> None:
-    """An object without the key field cannot be searched: the create is dead, not repeated."""
-    hide = {"sobject": "WorkOrder", "hide": "Sync_Key__c"}
-    small.org.control("POST", "fields", hide)
-    small.org.fault(match={"method": "POST", "path": "/sobjects/WorkOrder"}, do=LOST_AFTER)
-    (command,) = small.submit({"op": "create", "sobject": "WorkOrder", "fields": {"Subject": "x"}})
-    small.drain()
-    small.drain()
-    entry = small.entry(command)
+@pytest.fixture
+def keyless(small: Place) -> Iterator[Place]:
+    """A place whose org has comments without a key field, which the UI API does not serve."""
+    small.org.control("POST", "fields", {"sobject": "CaseComment", "hide": "Sync_Key__c"})
+    yield small
+    small.org.control("POST", "fields", {"sobject": "CaseComment", "show": "Sync_Key__c"})
+
+
+def comment(place: Place, body: str = "We are on it.") -> dict[str, Any]:
+    fields = {"ParentId": place.case(), "CommentBody": body}
+    return {"op": "create", "sobject": "CaseComment", "fields": fields}
+
+
+@pytest.mark.parametrize("lost", [LOST_AFTER, LOST_BEFORE], ids=["after", "before"])
+def test_a_lost_create_without_a_key_is_looked_for(lost: dict[str, Any], keyless: Place) -> None:
+    """By creator, time and contents it is found, or, after a while, known not to be there."""
+    keyless.org.fault(match={"method": "POST", "path": "/sobjects/CaseComment"}, do=lost)
+    (command,) = keyless.submit(comment(keyless))
+    keyless.drain()
+    assert keyless.entry(command).key_kind == "probe"
+    keyless.drain_patiently(lambda: keyless.state(command) == "applied")
+    (made,) = keyless.writes("CaseComment")
+    assert keyless.entry(command).result_id == made["id"]
+
+
+def test_a_probe_that_finds_nothing_waits_before_it_repeats(keyless: Place) -> None:
+    """The lost request may still be at work in the org: only two minutes later it is repeated."""
+    keyless.org.fault(match={"method": "POST", "path": "/sobjects/CaseComment"}, do=LOST_BEFORE)
+    (command,) = keyless.submit(comment(keyless))
+    keyless.drain()
+    entry = keyless.entry(command)
+    assert (entry.state, entry.error_code) == ("unclear", "NOT_SEEN_YET")
+    assert keyless.writes("CaseComment") == []
+
+
+def test_a_probe_that_finds_two_asks_a_person(keyless: Place) -> None:
+    """Two records that look like it cannot be told apart: neither is taken, none is made."""
+    form = comment(keyless)
+    keyless.org.fault(match={"method": "POST", "path": "/sobjects/CaseComment"}, do=LOST_AFTER)
+    (command,) = keyless.submit(form)
+    _twin(keyless, form)
+    keyless.drain()
+    entry = keyless.entry(command)
     assert (entry.state, entry.error_code) == ("dead", "UNCLEAR_CREATE")
-    assert [e["op"] for e in small.writes("WorkOrder")] == ["create"]
+    assert "2 records look like it" in (entry.error_message or "")
+
+
+def _twin(place: Place, form: dict[str, Any]) -> None:
+    """Have the same user make a record that looks just like it."""
+    with place.app.store.read() as tx:
+        account = accounts.get(tx, place.app.name)
+    assert account
+    place.org.act("create", sobject=form["sobject"], fields=form["fields"], user_id=account.user_id)
+
+
+def test_two_lost_creates_that_look_alike_are_two_records(keyless: Place) -> None:
+    """A record that is known to be another command's is not taken for this one's."""
+    form = comment(keyless)
+    keyless.org.fault(match={"method": "POST", "path": "/CaseComment"}, times=2, do=LOST_AFTER)
+    (first,) = keyless.submit(form)
+    keyless.drain()
+    (second,) = keyless.submit(form)
+    keyless.drain_patiently(
+        lambda: [keyless.state(one) for one in (first, second)] == ["applied"] * 2
+    )
+    made = [entry["id"] for entry in keyless.writes("CaseComment")]
+    assert [keyless.entry(one).result_id for one in (first, second)] == made
+    assert len(set(made)) == 2
 
 
 @pytest.mark.parametrize("lost", [LOST_AFTER, LOST_BEFORE], ids=["after", "before"])
@@ -71,7 +130,7 @@ def test_a_lost_publication_is_looked_up(small: Place) -> None:
     (made,) = small.submit({"op": "create", "sobject": "Knowledge__kav", "fields": fields})
     small.drain()
     draft = small.entry(made).result_id or ""
-    small.org.fault(match={"path": "masterVersions"}, do=LOST_AFTER)
+    small.org.fault(match={"path": "publishKnowledgeArticles"}, do=LOST_AFTER)
     (command,) = small.submit({"op": "publish", "sobject": "Knowledge__kav", "record_id": draft})
     small.drain()
     assert small.state(command) == "applied"
@@ -82,7 +141,7 @@ def test_the_record_waits_while_a_command_is_unclear(place: Place) -> None:
     """While the org cannot be asked what became of a command, the next one on the record waits."""
     case = place.case()
     place.org.fault(match={"method": "PATCH"}, do=LOST_AFTER)
-    place.org.fault(match={"method": "GET", "path": case}, do={"status": 503})
+    place.org.fault(match={"path": "/composite/sobjects/Case"}, do={"status": 503})
     first, second = place.submit(update(case, Priority="High"), update(case, Priority="Low"))
     done = place.drain()
     assert (place.state(first), place.state(second)) == ("unclear", "pending")
@@ -107,7 +166,7 @@ def test_a_look_that_is_always_refused_ends_with_a_person(small: Place) -> None:
     case = small.case()
     small.org.fault(match={"method": "PATCH", "path": case}, do=LOST_AFTER)
     refusal = {"status": 403, "code": "INSUFFICIENT_ACCESS", "message": "No."}
-    small.org.fault(match={"method": "GET", "path": case}, every=1, do=refusal)
+    small.org.fault(match={"path": "/composite/sobjects/Case"}, every=1, do=refusal)
     (command,) = small.submit(update(case, Priority="High"))
     small.drain_patiently(lambda: small.state(command) == "dead", rounds=30)
     assert small.entry(command).error_code == "INSUFFICIENT_ACCESS"

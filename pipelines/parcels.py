@@ -1,0 +1,114 @@
+"""Parcels: due commands that may go to the org in one request, sorted so that they do not collide.
+
+Single rows where one is waiting and nobody else; Collections of up to two hundred of one kind
+else. What met a lock, what has a flow of its own, and creates by the UI API's key go alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from models.command import Command, Fields, Op
+from models.outbox import KeyKind, Taken
+from salesforce.values import Manner
+
+MOST = 200
+_KNOWLEDGE = "__kav"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One command with what is to be sent: references resolved, riders' fields among its own."""
+
+    entry: Taken
+    command: Command
+    fields: Fields
+    parent: str | None = None
+
+    @property
+    def manner(self) -> Manner:
+        return Manner(self.command.auto_assign, allow_duplicates=self.command.allow_duplicates)
+
+    @property
+    def key_field(self) -> str | None:
+        """The external id that the record is written by, if it is."""
+        if self.command.op in {Op.CREATE, Op.UPSERT} and self.command.external_id:
+            return self.command.external_id_field
+        return None
+
+
+class Kind(NamedTuple):
+    """What rows of one request have in common."""
+
+    verb: Op
+    sobject: str
+    key_field: str | None
+    manner: Manner
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What travels in one request."""
+
+    kind: Kind
+    letters: tuple[Letter, ...]
+
+
+def parcels(letters: Iterable[Letter], *, most: int = MOST) -> list[Parcel]:
+    """Sort letters into parcels; the order between parcels is that of their first letters."""
+    found: list[Parcel] = []
+    shared: dict[Kind, list[Letter]] = {}
+    for letter in letters:
+        if _goes_alone(letter):
+            found.append(Parcel(_kind(letter), (letter,)))
+        else:
+            shared.setdefault(_kind(letter), []).append(letter)
+    for kind, some in shared.items():
+        found += [Parcel(kind, tuple(part)) for part in _parted(_sorted(some), most)]
+    places = {letter.entry.id: place for place, letter in enumerate(letters)}
+    return sorted(found, key=lambda one: min(places[x.entry.id] for x in one.letters))
+
+
+def _goes_alone(letter: Letter) -> bool:
+    entry = letter.entry
+    if entry.alone or entry.op in {Op.PUBLISH, Op.ARCHIVE}:
+        return True
+    if entry.sobject.endswith(_KNOWLEDGE) and entry.op in {Op.UPDATE, Op.DELETE}:
+        return True
+    by_ui = entry.op == Op.CREATE and entry.key_kind == KeyKind.IDEMPOTENCY
+    return by_ui and not letter.key_field
+
+
+def _kind(letter: Letter) -> Kind:
+    verb = Op.UPSERT if letter.key_field else letter.command.op
+    return Kind(verb, letter.command.sobject, letter.key_field, letter.manner)
+
+
+def _sorted(letters: list[Letter]) -> list[Letter]:
+    """Put siblings side by side: rows of one parent lock it once, not by turns."""
+    return sorted(letters, key=lambda one: (one.parent or "", one.entry.seq))
+
+
+def _parted(letters: Sequence[Letter], most: int) -> list[list[Letter]]:
+    """Part them into requests, in none of which a key or a payload stands twice."""
+    parts: list[tuple[set[str], list[Letter]]] = []
+    for letter in letters:
+        name = _identity(letter)
+        for names, part in parts:
+            if len(part) < most and name not in names:
+                break
+        else:
+            names, part = set[str](), list[Letter]()
+            parts.append((names, part))
+        names.add(name)
+        part.append(letter)
+    return [part for _, part in parts]
+
+
+def _identity(letter: Letter) -> str:
+    """Say what two rows of one request may not have in common."""
+    if letter.key_field:
+        return (letter.command.external_id or "").lower()
+    if letter.command.op is Op.CREATE:  # told apart by their contents, should the reply be lost
+        return repr(sorted(letter.fields.items(), key=lambda item: item[0]))
+    return letter.command.record_id or ""

@@ -1,0 +1,477 @@
+"""Claims: due commands are taken one of each lane, under a lease, and settled by who holds it.
+
+Who does not renew a lease is lost, and what it was sending becomes unclear. `docs/outbox.md` draws
+the moves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from models.outbox import IN_FLIGHT, Attempt, CommandState, Ready, Taken
+from store import dependencies, lanes
+from store.conditions import commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
+
+_attempts = Attempt.__table__  # type: ignore[attr-defined]
+_NO_END = 2**62
+_NOBODY: Mapping[str, Sequence[Taken]] = {}
+_COLUMNS = [commands.c[name] for name in Taken.columns()]
+LOST = "the worker was lost before it could tell the outcome"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """How one attempt ended: the state it leads to, and why."""
+
+    state: CommandState
+    result_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    not_before: datetime | None = None
+    counts: bool = True
+    """Whether the attempt counts against the cap: an unreachable org is no fault of a command."""
+    alone: bool = False
+    """Whether the next attempt is to travel by itself."""
+    key_kind: str | None = None
+    """Another way to keep a create from happening twice, where the first did not serve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Who takes commands, until when, and how many."""
+
+    owner: str
+    now: datetime
+    until: datetime
+    limit: int
+
+
+def claim(tx: Connection, claim: Claim) -> list[Taken]:
+    """Mark due commands as being sent, at most one of each lane, oldest first."""
+    lanes.wake(tx, now=claim.now)
+    due = select(commands.c.id).where(_due(claim.now))
+    ordered = due.order_by(commands.c.priority.desc(), commands.c.seq)
+    return _take(tx, ordered, claim, state=CommandState.SENDING, more_attempts=1)
+
+
+def claim_unclear(tx: Connection, claim: Claim) -> list[Taken]:
+    """Take commands whose answer was lost, to find out what became of them."""
+    unclear = select(commands.c.id).where(_unclear(claim.now))
+    return _take(tx, unclear, claim, state=CommandState.UNCLEAR, more_attempts=0)
+
+
+def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
+    """Give the command right behind each of these in its lane, if it waits for nothing else."""
+    first, ahead = commands.alias("first"), commands.alias("ahead")
+    following = (
+        select(func.min(ahead.c.seq))
+        .where(ahead.c.lane == first.c.lane, ahead.c.seq > first.c.seq, is_open(ahead))
+        .correlate(first)
+        .scalar_subquery()
+    )
+    query = select(*_COLUMNS).where(
+        commands.c.seq.in_(select(following).where(first.c.id.in_(ids))),
+        commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
+        is_(CommandState.PENDING),
+        commands.c.waits_for == 0,
+        ~commands.c.alone,
+        or_(commands.c.not_before.is_(None), commands.c.not_before <= now),
+        commands.c.carrier.is_(None),
+    )
+    return [Taken(*row) for row in tx.execute(_locked(tx, query))] if ids else []
+
+
+def ride(tx: Connection, riding: Mapping[str, Sequence[Taken]]) -> None:
+    """Write down, by carrier, in whose request each of these travels: till that is settled."""
+    pairs = [{"id_": one.id, "by": carrier} for carrier, some in riding.items() for one in some]
+    if pairs:
+        statement = update(commands).where(commands.c.id == bindparam("id_"))
+        tx.execute(statement.values(carrier=bindparam("by", type_=commands.c.carrier.type)), pairs)
+
+
+def riders(tx: Connection, carriers: Sequence[Taken]) -> dict[str, list[Taken]]:
+    """Give what travelled in these commands' requests, by carrier, in order."""
+    found: dict[str, list[Taken]] = {}
+    if carriers:
+        query = select(*_COLUMNS).where(
+            commands.c.lane.in_([one.lane for one in carriers]),
+            is_open(),
+            commands.c.carrier.in_([one.id for one in carriers]),
+        )
+        for row in tx.execute(query.order_by(commands.c.seq)):
+            one = Taken(*row)
+            found.setdefault(one.carrier or "", []).append(one)
+    return found
+
+
+def expire(tx: Connection, *, now: datetime) -> int:
+    """Declare unclear what a lost worker was sending."""
+    lost = tx.execute(
+        update(commands)
+        .where(is_in_flight(), is_(CommandState.SENDING), commands.c.lease_until < now)
+        .values(state=CommandState.UNCLEAR, lease_owner=None, lease_until=None)
+        .returning(commands.c.id, commands.c.attempts)
+    ).all()
+    _end(
+        tx,
+        [{"id_": id_, "number_": number, "code": None, "message": LOST} for id_, number in lost],
+        outcome=CommandState.UNCLEAR,
+        now=now,
+    )
+    return len(lost)
+
+
+def renew(tx: Connection, *, owner: str, until: datetime) -> int:
+    """Extend the leases of all that this owner has in flight."""
+    renewed = tx.execute(
+        update(commands)
+        .where(is_in_flight(), commands.c.lease_owner == owner)
+        .values(lease_until=until)
+    )
+    return renewed.rowcount
+
+
+def settle(
+    tx: Connection,
+    results: Sequence[tuple[Taken, Settlement]],
+    *,
+    owner: str,
+    now: datetime,
+    riders: Mapping[str, Sequence[Taken]] = _NOBODY,
+) -> set[str]:
+    """Record how attempts ended, and with each how those ended that travelled in its request.
+
+    Gives the ids of those that were still ours to settle, riders among them.
+    """
+    ours = _ours(tx, [entry.id for entry, _ in results], owner)
+    settled = [(entry, found) for entry, found in results if entry.id in ours]
+    for state in dict.fromkeys(found.state for _, found in settled):
+        _move(tx, [pair for pair in settled if pair[1].state is state], state, now)
+    applied = [entry.id for entry, found in settled if found.state is CommandState.APPLIED]
+    for entry, found in settled:
+        riding = riders.get(entry.id, ())
+        if found.state is CommandState.APPLIED:
+            applied += _fold(tx, entry, riding, owner=owner, now=now)
+        elif found.state is not CommandState.UNCLEAR:
+            _let_go(tx, riding)
+    freed = dependencies.satisfy(tx, applied)
+    for entry, found in settled:
+        if found.state in {CommandState.REJECTED, CommandState.DEAD}:
+            freed |= dependencies.fail(tx, entry.id, now=now)
+    lanes.refresh(tx, {entry.lane for entry, _ in settled if entry.lane} | freed, now=now)
+    return ours | set(applied)
+
+
+def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: datetime) -> None:
+    """Undo claims whose request was never sent."""
+    ids = [entry.id for entry in entries]
+    if not ids:
+        return
+    ours = (commands.c.id.in_(ids), commands.c.lease_owner == owner)
+    free = {"lease_owner": None, "lease_until": None}
+    unsent = tx.execute(
+        update(commands)
+        .where(*ours, is_(CommandState.SENDING))
+        .values(state=CommandState.PENDING, attempts=commands.c.attempts - 1, **free)
+        .returning(commands.c.id)
+    )
+    back = set(unsent.scalars())
+    tx.execute(update(commands).where(*ours).values(**free))
+    freed = {one.lane for one in entries if one.id in back and one.lane}
+    riding = (commands.c.lane.in_(freed), is_open(), commands.c.carrier.in_(back))
+    tx.execute(update(commands).where(*riding).values(carrier=None))
+    gone = [{"id_": one.id, "number_": one.attempts} for one in entries if one.id in back]
+    if gone:
+        tx.execute(
+            delete(_attempts).where(
+                _attempts.c.command_id == bindparam("id_"),
+                _attempts.c.number == bindparam("number_"),
+            ),
+            gone,
+        )
+    lanes.refresh(tx, freed, now=now)
+
+
+def has_due(tx: Connection, *, now: datetime) -> bool:
+    """Tell whether a drain would find something to do."""
+    lost = and_(is_in_flight(), commands.c.lease_until < now)
+    timed = and_(is_ready(Ready.TIMED), commands.c.not_before <= now)
+    # One question each: every one has a small index of its own.
+    return any(
+        tx.execute(select(commands.c.id).where(condition).limit(1)).first()
+        for condition in (_due(now), is_new(), timed, lost, _unclear(now))
+    )
+
+
+def note_job(tx: Connection, ids: Sequence[str], job_id: str | None, *, owner: str) -> int:
+    """Write down by which Bulk job commands travel, before they do."""
+    noted = tx.execute(
+        update(commands)
+        .where(commands.c.id.in_(ids), commands.c.lease_owner == owner)
+        .values(job_id=job_id)
+    )
+    return noted.rowcount
+
+
+def is_claimed(tx: Connection, sobject: str, record_id: str, *, other_than: str) -> bool:
+    """Tell whether another create has brought this record about; no two look at once."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"{sobject}/{record_id}"))))
+    query = select(commands.c.id).where(
+        commands.c.result_id == record_id, commands.c.op == "create", commands.c.id != other_than
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def note_result(tx: Connection, command_id: str, record_id: str) -> None:
+    """Write down what record a create has brought about, before it is settled."""
+    tx.execute(update(commands).where(commands.c.id == command_id).values(result_id=record_id))
+
+
+def note_standing(tx: Connection, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write down, by command, which fields stand otherwise than was asked."""
+    for command_id, stands in found.items():
+        tx.execute(update(commands).where(commands.c.id == command_id).values(stands=dict(stands)))
+
+
+def _unclear(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        is_in_flight(),
+        is_(CommandState.UNCLEAR),
+        is_free(now),
+        or_(commands.c.not_before.is_(None), commands.c.not_before <= now),
+    )
+
+
+def _oldest_new() -> Any:
+    # Nobody knows yet which record a new row is about: what was submitted after it waits for that.
+    new = commands.alias("new")
+    return select(func.min(new.c.seq)).where(is_new(new)).scalar_subquery()
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    flying, ahead, sibling = (commands.alias(name) for name in ("flying", "ahead", "sibling"))
+    first_of_lane = (
+        select(func.min(ahead.c.seq))
+        .where(ahead.c.lane == commands.c.lane, is_open(ahead))
+        .scalar_subquery()
+    )
+    # What met a lock goes by itself, and not while anything of its parent is under way.
+    undisturbed = ~exists().where(sibling.c.parent == commands.c.parent, is_in_flight(sibling))
+    return and_(
+        is_ready(Ready.DUE),
+        commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
+        commands.c.seq == first_of_lane,
+        ~exists().where(flying.c.lane == commands.c.lane, is_in_flight(flying)),
+        or_(~commands.c.alone, commands.c.parent.is_(None), undisturbed),
+        is_free(now),
+    )
+
+
+def _take(
+    tx: Connection,
+    query: Select[Any],
+    claim: Claim,
+    *,
+    state: CommandState,
+    more_attempts: int,
+) -> list[Taken]:
+    picked = tx.execute(_locked(tx, query.limit(claim.limit))).scalars().all()
+    if not picked:
+        return []
+    rows = tx.execute(
+        update(commands)
+        .where(commands.c.id.in_(picked))
+        .values(
+            state=state,
+            attempts=commands.c.attempts + more_attempts,
+            lease_owner=claim.owner,
+            lease_until=claim.until,
+        )
+        .returning(*_COLUMNS)
+    )
+    entries = sorted((Taken(*row) for row in rows), key=lambda one: (-one.priority, one.seq))
+    if more_attempts:
+        _begin(tx, entries, claim)
+    return entries
+
+
+def _locked(tx: Connection, query: Select[Any]) -> Select[Any]:
+    # SQLite ignores SKIP LOCKED, and needs none: BEGIN IMMEDIATE lets one writer in.
+    if tx.dialect.name != "postgresql":
+        return query
+    return query.with_for_update(skip_locked=True, of=commands)
+
+
+def _begin(tx: Connection, entries: list[Taken], claim: Claim) -> None:
+    begun = [
+        {
+            "command_id": entry.id,
+            "number": entry.attempts,
+            "started_at": claim.now,
+            "outcome": entry.state,
+            "worker": claim.owner,
+        }
+        for entry in entries
+    ]
+    tx.execute(insert(_attempts), begun)
+
+
+def _ours(tx: Connection, ids: Sequence[str], owner: str) -> set[str]:
+    query = select(commands.c.id).where(
+        commands.c.id.in_(ids), commands.c.lease_owner == owner, commands.c.state.in_(IN_FLIGHT)
+    )
+    if tx.dialect.name == "postgresql":
+        query = query.with_for_update()
+    return set(tx.execute(query).scalars())
+
+
+def _fold(
+    tx: Connection, carrier: Taken, riding: Sequence[Taken], *, owner: str, now: datetime
+) -> list[str]:
+    """Settle what travelled in an applied command's request."""
+    if not riding:
+        return []
+    folded = tx.execute(
+        update(commands)
+        .where(
+            commands.c.id.in_([one.id for one in riding]),
+            commands.c.carrier == carrier.id,
+            is_(CommandState.PENDING),
+        )
+        .values(
+            state=CommandState.APPLIED,
+            attempts=commands.c.attempts + 1,
+            result_id=commands.c.record_id,
+            error_code=None,
+            error_message=None,
+            finished_at=now,
+            carrier=None,
+            ready=int(Ready.BLOCKED),
+        )
+        .returning(commands.c.id, commands.c.attempts)
+    ).all()
+    tx.execute(
+        insert(_attempts),
+        [
+            {
+                "command_id": command_id,
+                "number": number,
+                "started_at": now,
+                "finished_at": now,
+                "outcome": CommandState.APPLIED,
+                "error_message": f"folded into the request of command {carrier.id}",
+                "worker": owner,
+            }
+            for command_id, number in folded
+        ],
+    )
+    return [command_id for command_id, _ in folded]
+
+
+def _let_go(tx: Connection, riding: Sequence[Taken]) -> None:
+    if riding:
+        ids = [one.id for one in riding]
+        tx.execute(update(commands).where(commands.c.id.in_(ids)).values(carrier=None))
+
+
+def _move(
+    tx: Connection,
+    results: Sequence[tuple[Taken, Settlement]],
+    state: CommandState,
+    now: datetime,
+) -> None:
+    final = state not in {CommandState.PENDING, CommandState.UNCLEAR}
+    statement = (
+        update(commands)
+        .where(commands.c.id == bindparam("id_"))
+        .values(
+            state=state,
+            result_id=func.coalesce(
+                bindparam("result", type_=commands.c.result_id.type), commands.c.result_id
+            ),
+            error_code=bindparam("code", type_=commands.c.error_code.type),
+            error_message=bindparam("message", type_=commands.c.error_message.type),
+            not_before=func.coalesce(
+                bindparam("later", type_=commands.c.not_before.type), commands.c.not_before
+            ),
+            key_kind=func.coalesce(
+                bindparam("key", type_=commands.c.key_kind.type), commands.c.key_kind
+            ),
+            alone=or_(commands.c.alone, bindparam("by_itself", type_=commands.c.alone.type)),
+            failures=commands.c.failures + bindparam("failed"),
+            finished_at=now if final else None,
+            job_id=None if state is not CommandState.UNCLEAR else commands.c.job_id,
+            lease_owner=None,
+            lease_until=None,
+            ready=int(Ready.BLOCKED),
+        )
+    )
+    tx.execute(
+        statement,
+        [
+            {
+                "id_": entry.id,
+                "result": found.result_id,
+                "code": found.error_code,
+                "message": found.error_message,
+                "later": found.not_before,
+                "key": found.key_kind,
+                "by_itself": found.alone,
+                "failed": int(found.counts and not final),
+            }
+            for entry, found in results
+        ],
+    )
+    ends = [
+        {
+            "id_": entry.id,
+            "number_": entry.attempts,
+            "code": found.error_code,
+            "message": found.error_message,
+        }
+        for entry, found in results
+    ]
+    _end(tx, ends, outcome=state, now=now)
+
+
+def _end(
+    tx: Connection, ends: Sequence[Mapping[str, Any]], *, outcome: CommandState, now: datetime
+) -> None:
+    if not ends:
+        return
+    statement = (
+        update(_attempts)
+        .where(
+            _attempts.c.command_id == bindparam("id_"), _attempts.c.number == bindparam("number_")
+        )
+        .values(
+            finished_at=now,
+            outcome=outcome,
+            # Where a lost reply was found to have been a success, why it was unclear stays told.
+            error_code=func.coalesce(
+                bindparam("code", type_=_attempts.c.error_code.type), _attempts.c.error_code
+            ),
+            error_message=func.coalesce(
+                bindparam("message", type_=_attempts.c.error_message.type),
+                _attempts.c.error_message,
+            ),
+        )
+    )
+    tx.execute(statement, list(ends))

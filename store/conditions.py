@@ -1,0 +1,45 @@
+"""Conditions on commands, in the words that both databases recognise their partial indexes by."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, FromClause, Integer, String, Table, and_, bindparam, or_
+
+from models.outbox import IN_FLIGHT, OPEN, CommandState, OutboxEntry, Ready
+
+commands = cast("Table", OutboxEntry.__table__)  # type: ignore[attr-defined]
+
+
+def is_(state: CommandState, table: FromClause = commands) -> ColumnElement[bool]:
+    # Spelled out, not bound: only so do both databases see which partial index serves.
+    return table.c.state == bindparam(None, state.value, String, literal_execute=True)
+
+
+def is_ready(ready: Ready, table: FromClause = commands) -> ColumnElement[bool]:
+    """Choose what is pending and waits for this."""
+    as_written = bindparam(None, int(ready), Integer, literal_execute=True)
+    return and_(is_(CommandState.PENDING, table), table.c.ready == as_written)
+
+
+def is_in_flight(table: FromClause = commands) -> ColumnElement[bool]:
+    return is_one_of(IN_FLIGHT, table)
+
+
+def is_open(table: FromClause = commands) -> ColumnElement[bool]:
+    return is_one_of(OPEN, table)
+
+
+def is_one_of(states: Iterable[CommandState], table: FromClause = commands) -> ColumnElement[bool]:
+    values = [state.value for state in states]
+    return table.c.state.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
+
+
+def is_new(table: FromClause = commands) -> ColumnElement[bool]:
+    """Choose what another program inserted and nobody has looked at yet."""
+    return and_(is_(CommandState.PENDING, table), table.c.lane.is_(None))
+
+
+def is_free(now: datetime, table: FromClause = commands) -> ColumnElement[bool]:
+    """Choose what nobody holds, or somebody who is lost."""
+    return or_(table.c.lease_until.is_(None), table.c.lease_until < now)
