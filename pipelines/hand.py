@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from models.command import Command, Conflict, Op
 from models.outbox import Taken
 from pipelines import folding
+from pipelines.parcels import goes_alone
 from store import claims
 from store.claims import Claim
 
@@ -46,7 +47,7 @@ def take(tx: Connection, claim: Claim, *, folds: bool) -> Hand:
     lost = claims.claim_unclear(tx, claim)
     if lost:
         return Hand(entries=lost, riders=claims.riders(tx, lost))
-    due = claims.claim(tx, claim)
+    due = claims.claim(tx, claim, is_single=goes_alone)
     return Hand(entries=due, riders=_folded(tx, due, now=claim.now) if folds else {})
 
 

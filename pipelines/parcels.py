@@ -59,7 +59,7 @@ def parcels(letters: Iterable[Letter], *, most: int = MOST) -> list[Parcel]:
     found: list[Parcel] = []
     shared: dict[Kind, list[Letter]] = {}
     for letter in letters:
-        if _goes_alone(letter):
+        if goes_alone(letter.entry):
             found.append(Parcel(_kind(letter), (letter,)))
         else:
             shared.setdefault(_kind(letter), []).append(letter)
@@ -69,14 +69,13 @@ def parcels(letters: Iterable[Letter], *, most: int = MOST) -> list[Parcel]:
     return sorted(found, key=lambda one: min(places[x.entry.id] for x in one.letters))
 
 
-def _goes_alone(letter: Letter) -> bool:
-    entry = letter.entry
+def goes_alone(entry: Taken) -> bool:
+    """Tell whether a command travels in a request of its own."""
     if entry.alone or entry.op in {Op.PUBLISH, Op.ARCHIVE}:
         return True
     if entry.sobject.endswith(_KNOWLEDGE) and entry.op in {Op.UPDATE, Op.DELETE}:
         return True
-    by_ui = entry.op == Op.CREATE and entry.key_kind == KeyKind.IDEMPOTENCY
-    return by_ui and not letter.key_field
+    return entry.op == Op.CREATE and entry.key_kind == KeyKind.IDEMPOTENCY
 
 
 def _kind(letter: Letter) -> Kind:

@@ -4,7 +4,7 @@ Who does not renew a lease is lost, and what it was sending becomes unclear. `do
 the moves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,18 +62,32 @@ class Claim:
     limit: int
 
 
-def claim(tx: Connection, claim: Claim) -> list[Taken]:
-    """Mark due commands as being sent, at most one of each lane, oldest first."""
+def claim(
+    tx: Connection,
+    claim: Claim,
+    *,
+    is_single: Callable[[Taken], bool] = lambda _: False,
+    most_single: int = 8,
+) -> list[Taken]:
+    """Mark due commands as being sent, at most one of each lane, oldest first.
+
+    Of those that travel each by itself only a few are taken: other drains take the others.
+    """
     lanes.wake(tx, now=claim.now)
-    due = select(commands.c.id).where(_due(claim.now))
+    due = select(*_COLUMNS).where(_due(claim.now))
     ordered = due.order_by(commands.c.priority.desc(), commands.c.seq)
-    return _take(tx, ordered, claim, state=CommandState.SENDING, more_attempts=1)
+    found = [Taken(*row) for row in tx.execute(_locked(tx, ordered.limit(claim.limit)))]
+    single = [one.id for one in found if is_single(one)]
+    left = set(single[most_single:])
+    picked = [one.id for one in found if one.id not in left]
+    return _take(tx, picked, claim, state=CommandState.SENDING, more_attempts=1)
 
 
 def claim_unclear(tx: Connection, claim: Claim) -> list[Taken]:
     """Take commands whose answer was lost, to find out what became of them."""
-    unclear = select(commands.c.id).where(_unclear(claim.now))
-    return _take(tx, unclear, claim, state=CommandState.UNCLEAR, more_attempts=0)
+    unclear = select(commands.c.id).where(_unclear(claim.now)).limit(claim.limit)
+    picked = tx.execute(_locked(tx, unclear)).scalars().all()
+    return _take(tx, picked, claim, state=CommandState.UNCLEAR, more_attempts=0)
 
 
 def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
@@ -210,13 +224,21 @@ def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: date
 
 def has_due(tx: Connection, *, now: datetime) -> bool:
     """Tell whether a drain would find something to do."""
+    return waiting(tx, now=now, most=1) > 0
+
+
+def waiting(tx: Connection, *, now: datetime, most: int) -> int:
+    """Count what a drain would find to do, up to so many."""
     lost = and_(is_in_flight(), commands.c.lease_until < now)
     timed = and_(is_ready(Ready.TIMED), commands.c.not_before <= now)
+    number = 0
     # One question each: every one has a small index of its own.
-    return any(
-        tx.execute(select(commands.c.id).where(condition).limit(1)).first()
-        for condition in (_due(now), is_new(), timed, lost, _unclear(now))
-    )
+    for condition in (_due(now), is_new(), timed, lost, _unclear(now)):
+        some = select(commands.c.id).where(condition).limit(most - number).subquery()
+        number += tx.execute(select(func.count()).select_from(some)).scalar_one()
+        if number >= most:
+            break
+    return number
 
 
 def note_job(tx: Connection, ids: Sequence[str], job_id: str | None, *, owner: str) -> int:
@@ -286,13 +308,12 @@ def _due(now: datetime) -> ColumnElement[bool]:
 
 def _take(
     tx: Connection,
-    query: Select[Any],
+    picked: Sequence[str],
     claim: Claim,
     *,
     state: CommandState,
     more_attempts: int,
 ) -> list[Taken]:
-    picked = tx.execute(_locked(tx, query.limit(claim.limit))).scalars().all()
     if not picked:
         return []
     rows = tx.execute(

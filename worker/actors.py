@@ -84,7 +84,7 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
         message = CurrentMessage.get_current_message()
         key = f"message:{message.message_id}" if message else None
         drop_in(command, store=app.store, now=app.clock(), key=key)
-        bells.ring(push.send)
+        bells.sweep(push.send)
 
     return Actors(
         cycle=cycle,

@@ -11,10 +11,12 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection
 
+from models.linked_account import AccountState
 from pipelines import retry
 from pipelines.keeper import SPAN, kept
+from pipelines.parcels import MOST
 from pipelines.push import Drained
-from store import claims, leases
+from store import accounts, claims, leases
 from worker.app import App
 
 SLOTS = 8
@@ -30,19 +32,22 @@ class Bells:
         self._app = app
 
     def sweep(self, send: Callable[[int, str], object]) -> int:
-        """Ring for whatever no bell has announced; return how many were rung."""
+        """Ring as many bells as there is work for; return how many were rung."""
+        now = self._app.clock()
         with self._app.store.read() as tx:
-            if not claims.has_due(tx, now=self._app.clock()):
-                return 0
-        return self.ring(send)
+            account = accounts.get(tx, self._app.name)
+            if account and account.state != AccountState.LINKED:
+                return 0  # suspended, or its grant is dead: commands are kept
+            waiting = claims.waiting(tx, now=now, most=SLOTS * MOST)
+        return self.ring(send, wanted=-(-waiting // MOST)) if waiting else 0
 
-    def ring(self, send: Callable[[int, str], object]) -> int:
-        """Ring every silent bell."""
-        rung = []
+    def ring(self, send: Callable[[int, str], object], *, wanted: int = SLOTS) -> int:
+        """Ring so many of the bells that are silent."""
+        rung: list[tuple[int, str]] = []
         with self._app.store.begin() as tx:
             for slot in range(SLOTS):
                 bell = uuid4().hex
-                if self._hold(tx, slot, bell):
+                if len(rung) < wanted and self._hold(tx, slot, bell):
                     rung.append((slot, bell))
         for slot, bell in rung:
             send(slot, bell)

@@ -9,15 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import dramatiq
+import redis
 import structlog
 
 from worker import broker as brokers
 from worker.actors import COMMANDS, CYCLES, FEEDS, PULLS, PUSHES, Actors, declare
 from worker.app import App
+from worker.bells import Bells
+from worker.ear import Ear
 from worker.schedule import Schedule
 
 GRACE_MS = 7_000
 """For what is in flight."""
+_PUSH_IDLE_MS = 50
+_IDLE_MS = 1_000
 _LAST_CALL = 9.0  # s: then we leave, even if the store or Redis does not let go of us
 
 log = structlog.get_logger()
@@ -34,6 +39,7 @@ class Daemon:
     actors: Actors = field(init=False)
     _workers: list[dramatiq.Worker] = field(init=False, default_factory=list)
     _schedule: Schedule | None = field(init=False, default=None)
+    _ear: Ear | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.broker = brokers.make_broker(self.app.settings)
@@ -52,6 +58,8 @@ class Daemon:
     def stop(self) -> None:
         """Finish or hand back what is in flight."""
         self.app.stopping.set()
+        if self._ear:
+            self._ear.stop()
         if self._schedule:
             self._schedule.stop()
         stoppers = [threading.Thread(target=self._stop, args=(w,)) for w in self._workers]
@@ -69,14 +77,30 @@ class Daemon:
         self.broker.logger.addFilter(lambda line: "of the same type twice" not in line.msg)
         queues = ((PUSHES, writers), (PULLS, readers), (CYCLES, 2), (FEEDS, 1), (COMMANDS, 1))
         for queue, threads in queues:
-            worker = dramatiq.Worker(self.broker, queues={queue}, worker_threads=threads)
+            worker = dramatiq.Worker(
+                self.broker,
+                queues={queue},
+                worker_threads=threads,
+                # A worker that finds nothing on Redis sleeps so long: people wait for a push.
+                worker_timeout=_PUSH_IDLE_MS if queue == PUSHES else _IDLE_MS,
+            )
             # By default twice as many are fetched: bells that other processes could answer.
             worker.queue_prefetch = threads
             worker.start()
             self._workers.append(worker)
         # The command line of dramatiq would emit this; time limits depend on it.
         self.broker.emit_after("process_boot")
+        bells = Bells(self.app)
+        self._ear = Ear(self.app.store, lambda: self._heard(bells))
+        self._ear.start()
         log.info("worker.started", threads=writers + readers)
+
+    def _heard(self, bells: Bells) -> None:
+        """Announce what has just come; what cannot be announced now, the sweep will."""
+        try:
+            bells.sweep(self.actors.push.send)
+        except redis.RedisError as error:
+            log.warning("bell.unheard", error=f"Redis: {error}")
 
     @staticmethod
     def _stop(worker: dramatiq.Worker) -> None:

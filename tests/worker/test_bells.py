@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.keeper import SPAN
+from pipelines.parcels import MOST
 from tests.pipelines.push.ground import Place, create, update
 from worker.bells import SLOTS, Bells
 
@@ -17,12 +18,21 @@ def test_a_bell_rung_twice_is_one_drain(bells: Bells, rung: Rung) -> None:
 
 
 def test_a_lost_bell_is_rung_again(place: Place, bells: Bells, rung: Rung) -> None:
-    """A message that nobody received falls silent after its span; the next sweep rings anew."""
+    """Of a message that nobody received another bell tells; after its span it may sound again."""
     place.submit(create(Subject="x"))
-    bells.sweep(lambda *_: None)
-    assert bells.sweep(lambda *bell: rung.append(bell)) == 0
+    lost: Rung = []
+    assert bells.sweep(lambda *bell: lost.append(bell)) == 1
+    assert bells.sweep(lambda *bell: rung.append(bell)) == 1
+    assert lost[0][0] != rung[0][0]
     place.clock.advance(seconds=SPAN.total_seconds() + 1)
-    assert bells.sweep(lambda *bell: rung.append(bell)) == SLOTS
+    assert bells.ring(lambda *_: None) == SLOTS
+
+
+def test_as_many_bells_ring_as_there_is_work_for(place: Place, bells: Bells, rung: Rung) -> None:
+    """Two parcels' worth of commands are two messages, whatever the number of bells."""
+    cases = [place.case() for _ in range(MOST + 1)]
+    place.submit(*(update(case, Subject="x") for case in cases))
+    assert bells.sweep(lambda *bell: rung.append(bell)) == 2
 
 
 def test_an_answered_bell_can_be_rung_at_once(place: Place, bells: Bells, rung: Rung) -> None:
