@@ -37,7 +37,7 @@ BAD_MESSAGE = "<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"
 
 
 class App:
-    """One instance behind HTTP; nothing awaits between a request's end and its answer."""
+    """One instance behind HTTP; nothing awaits while a request is carried out."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
@@ -63,13 +63,17 @@ class App:
             return
         if request.path.strip("/").startswith(f"{CONTROL}/"):
             await self._send(_packed(self.control.answer(request), request), send)
-        else:
-            await self._exchange(request, send)
+            return
+        with self.instance.flights.arrived(request) as flying:
+            try:
+                await self._exchange(flying, send)
+            finally:
+                self.instance.org.locks.let_go(flying.flight)
 
     async def _exchange(self, request: Request, send: Send) -> None:
         deeds = self.instance.faults.strike(request)
-        over = "delay" in deeds and not await _outwaited(deeds["delay"])
-        if over or deeds.get("drop") == "before":
+        before, after = self._delays(request, deeds)
+        if not await _outwaited(before) or deeds.get("drop") == "before":
             self._log("dropped", request, 0, deeds)
             break_off(send)
             return
@@ -78,12 +82,23 @@ class App:
             answer = mishaps.outage(request, deeds)
         answer = mishaps.distort(answer, deeds)
         self._log(name, request, answer.status, deeds)
-        if deeds.get("drop") == "after":
+        after += self.instance.org.locks.lingering(request.flight)
+        if not await _outwaited(after) or deeds.get("drop") == "after":
             break_off(send)
         elif "cut" in deeds:
             await self._cut(_packed(answer, request), send, int(deeds["cut"]))
         else:
             await self._send(_packed(answer, request), send)
+
+    def _delays(self, request: Request, deeds: dict[str, Any]) -> tuple[float, float]:
+        """Tell how long to wait before a request is carried out, and how long after.
+
+        Where writers contend, a write is carried out at once, so that it holds its locks while
+        it is delayed.
+        """
+        delay = float(deeds.get("delay", 0))
+        contends = self.instance.org.locks.manners.parents and request.method != "GET"
+        return (0, delay) if contends and deeds.get("drop") != "before" else (delay, 0)
 
     def _answer(self, request: Request, deeds: dict[str, Any]) -> tuple[str, Answer]:
         mishaps.befall(self.instance, request, deeds)
@@ -133,6 +148,8 @@ class App:
 
 async def _outwaited(seconds: float) -> bool:
     """Wait; tell whether the server still stands afterwards."""
+    if not seconds:
+        return True
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:

@@ -13,6 +13,7 @@ import msgspec
 from emulator.errand import NO_RULES, RULES_RUN
 from emulator.errors import bad
 from emulator.ids import canonical, record_id
+from emulator.schema.organization import GROUP
 
 if TYPE_CHECKING:
     from emulator.errand import Errand
@@ -63,8 +64,7 @@ class Assignment:
         return self.rule.owner or self._first_queue()
 
     def _first_queue(self) -> str:
-        found = self._tables.rows(self._registry.whole("Group"), "\"Type\" = 'Queue' ORDER BY seq")
-        return str(found[0]["Id"])
+        return str(self._tables.rows(GROUP, '"Type" = ? ORDER BY seq LIMIT 1', ("Queue",))[0]["Id"])
 
     def _known(self, owner: str) -> str:
         id_ = canonical(owner)

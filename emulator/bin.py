@@ -9,6 +9,7 @@ from emulator.changes import Change
 from emulator.errors import bad, not_found
 from emulator.ids import canonical
 from emulator.stamps import wire
+from emulator.unique import holders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ class RecycleBin:
             for field in sobject.unique
             if field.nillable
             and row[field.name] is not None
-            and self._engine.holders(sobject, field, row[field.name])
+            and holders(self._engine, sobject, field, row[field.name])
         }
 
     def _deleted_at(self, id_: str) -> str | None:
@@ -97,7 +98,14 @@ class RecycleBin:
             (id_, sobject.name, stamp),
         )
         self._engine.journal.note(
-            at=stamp, op="purge", sobject=sobject.name, id=id_, fields={}, user_id="", api=False
+            at=stamp,
+            op="purge",
+            sobject=sobject.name,
+            id=id_,
+            fields={},
+            user_id="",
+            api=False,
+            transport=self._engine.errand.transport,
         )
 
     def age(self, now: datetime) -> None:

@@ -24,6 +24,7 @@ class Change:
     given: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] | None = None
     api: bool = True
+    transport: str = "org"
 
     @property
     def after(self) -> dict[str, Any]:

@@ -13,6 +13,11 @@
 | `GET POST /emulator/apps` | the settings of a connected app; an unknown `client_id` is a new app |
 | `POST /emulator/acts` | one act, or a list of them, done by somebody else in the org |
 | `GET POST /emulator/bulk` | how Bulk query jobs behave from the next one on |
+| `GET POST /emulator/ingest` | how ingest jobs behave from the next one on |
+| `GET POST /emulator/ui` | what the UI API serves, which answers it keeps |
+| `GET POST /emulator/locks` | whether writers contend for rows and parents |
+| `GET POST /emulator/assignment` | the assignment rule of cases |
+| `GET POST DELETE /emulator/duplicates` | duplicate rules, one for an object |
 | `POST /emulator/fields` | hides, shows, adds, removes, retypes, renames a field of an `sobject` |
 | `POST /emulator/objects` | `hide` or `show` a whole object |
 | `POST /emulator/sharing` | `hide` or `show` records by Id |
@@ -30,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator import acts
 from emulator.control_org import OrgControl
+from emulator.control_writes import WriteControl
 from emulator.errors import ApiError
 from emulator.exchange import as_object, error_answer, json_answer
 from emulator.grants import ConnectedApp, configure
@@ -67,6 +73,7 @@ class Control:
                 Route("POST", "emulator/acts", "acts", self.act),
             ],
             OrgControl(instance).routes(),
+            WriteControl(instance).routes(),
         )
 
     def answer(self, request: Request) -> Answer:

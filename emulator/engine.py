@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emulator import entry
+from emulator.assignment import Assignment
 from emulator.behaviour import AFTER, BEFORE
 from emulator.changes import Change, Late
-from emulator.errors import ApiError, bad, entity_is_deleted, locked, not_found
-from emulator.ids import SHORT, canonical
+from emulator.duplicates import Duplicates
+from emulator.errand import OWN, Errand
+from emulator.errors import bad, entity_is_deleted, locked, not_found
+from emulator.ids import canonical
 from emulator.journal import Journal
+from emulator.locks import Locks
 from emulator.stamps import wire
+from emulator.unique import check_unique
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from emulator.schema.field import Field
     from emulator.schema.registry import Registry
     from emulator.schema.sobject import SObject
     from emulator.tables import Row, Tables
@@ -31,6 +35,10 @@ class Engine:
         self.tables = tables
         self.journal = Journal()
         self.late: list[Late] = []
+        self.assignment = Assignment(registry, tables)
+        self.duplicates = Duplicates(registry, tables)
+        self.locks = Locks()
+        self.errand = OWN
         self.hours_id: str | None = None
         self.default_user_id = ""
         self._clock = clock
@@ -62,6 +70,15 @@ class Engine:
         finally:
             self._held_for = before
 
+    @contextmanager
+    def running(self, errand: Errand) -> Iterator[None]:
+        """Do what is written inside on somebody's errand."""
+        before, self.errand = self.errand, errand
+        try:
+            yield
+        finally:
+            self.errand = before
+
     def release(self, now: datetime | None) -> None:
         """Let late commits arrive: those due, or all when no time is given."""
         if not self.late or self.tables.depth:
@@ -85,6 +102,7 @@ class Engine:
         """Give a new row its Id, numbers and stamps."""
         stamp = stamp or self.stamp()
         id_ = self.tables.new_id(sobject)
+        row |= self.assignment.decided(sobject, self.errand, creating=True)
         if before := BEFORE.get(sobject.name):
             before(self, None, row, stamp)
         for field in sobject.stored:
@@ -100,7 +118,10 @@ class Engine:
             "SystemModstamp": stamp,
         }
         values = row | {name: value for name, value in audit.items() if name in sobject.fields}
-        return Change("create", sobject, id_, stamp, user_id, values, given or {}, api=api)
+        transport = self.errand.transport
+        return Change(
+            "create", sobject, id_, stamp, user_id, values, given or {}, None, api, transport
+        )
 
     def changed(
         self,
@@ -113,19 +134,23 @@ class Engine:
         api: bool = False,
     ) -> Change:
         stamp = stamp or self.stamp()
-        values = dict(given)
+        values = given | self.assignment.decided(sobject, self.errand, creating=False)
         if hook := BEFORE.get(sobject.name):
             hook(self, before, values, stamp)
         values |= self._touch(sobject, stamp, user_id)
-        change = Change("update", sobject, before["Id"], stamp, user_id, values, given, before, api)
-        self.check_unique(change)
+        transport, id_ = self.errand.transport, before["Id"]
+        change = Change(
+            "update", sobject, id_, stamp, user_id, values, given, before, api, transport
+        )
+        check_unique(self, change)
         return change
 
     def removed(
         self, sobject: SObject, before: Row, stamp: str, user_id: str, *, api: bool = False
     ) -> Change:
         values = {"IsDeleted": 1, **self._touch(sobject, stamp, user_id)}
-        return Change("delete", sobject, before["Id"], stamp, user_id, values, {}, before, api)
+        transport, id_ = self.errand.transport, before["Id"]
+        return Change("delete", sobject, id_, stamp, user_id, values, {}, before, api, transport)
 
     def live(self, sobject: SObject, id_: str) -> Row:
         """Return the row of an Id, refusing what is unknown, deleted or locked."""
@@ -144,6 +169,9 @@ class Engine:
         return row
 
     def commit(self, change: Change) -> None:
+        """Write a change that somebody asked for, if no rule and no lock stands against it."""
+        self.duplicates.check(change, self.errand)
+        self.locks.take(change, self.errand.flight)
         if self._held_for is None:
             self.apply(change)
         else:
@@ -171,6 +199,7 @@ class Engine:
             fields=dict(change.given),
             user_id=change.user_id,
             api=change.api,
+            transport=change.transport,
         )
 
     def _log_delete(self, change: Change) -> None:
@@ -212,33 +241,3 @@ class Engine:
             "SystemModstamp": stamp,
         }
         return {name: value for name, value in touched.items() if name in sobject.fields}
-
-    def holders(self, sobject: SObject, field: Field, value: Any) -> list[Row]:
-        """Return the live rows, and those about to commit, that have a value in a field."""
-        alive = ' AND "IsDeleted" = 0' if sobject.has_bin else ""
-        rows = self.tables.rows(sobject, f'"{field.name}" = ?{alive}', (value,))
-        waiting = (late.change for late in self.late if late.change.sobject.name == sobject.name)
-        return rows + [
-            change.after
-            for change in waiting
-            if str(change.values.get(field.name, "")).lower() == str(value).lower()
-        ]
-
-    def check_unique(self, change: Change) -> None:
-        for field in change.sobject.unique:
-            value = change.values.get(field.name)
-            if value is None:
-                continue
-            own = change.after.get("KnowledgeArticleId", "")
-            for row in self.holders(change.sobject, field, value):
-                # Versions of one article share what is unique among articles.
-                if row["Id"] != change.id and (not own or row["KnowledgeArticleId"] != own):
-                    raise _duplicate(field, row["Id"])
-
-
-def _duplicate(field: Field, id_: str) -> ApiError:
-    return bad(
-        "DUPLICATE_VALUE",
-        f"duplicate value found: {field.name} duplicates value on record with id: {id_[:SHORT]}",
-        *([field.name] if field.custom else []),
-    )

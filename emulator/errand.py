@@ -67,6 +67,6 @@ def _allows_save(request: Request) -> bool:
 
 
 def _word(header: str) -> str:
-    """TRUE and FALSE are read in any case; an Id is not."""
+    """Read TRUE and FALSE in any case, an Id as it stands."""
     word = header.strip()
     return word.upper() if word.upper() in {RULES_RUN, NO_RULES} else word

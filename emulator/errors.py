@@ -48,6 +48,10 @@ def invalid_type(name: str) -> ApiError:
     )
 
 
+def not_in_bulk(name: str) -> ApiError:
+    return bad("INVALIDENTITY", f"Entity '{name}' is not supported by the Bulk API.")
+
+
 def no_such_column(column: str, sobject: str, *, marker: str = "") -> ApiError:
     """Name the missing column as a query does: the marker shows where in the text it stands."""
     return bad(

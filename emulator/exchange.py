@@ -28,7 +28,10 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as handlers see it: the path still percent-encoded, the body already inflated."""
+    """A request as handlers see it: the path still percent-encoded, the body already inflated.
+
+    `flight` is its number among all, `within` what kind of request it stands inside.
+    """
 
     method: str
     path: str
@@ -39,6 +42,8 @@ class Request:
     version: str = ""
     caller: Caller | None = None
     locked: frozenset[int] = frozenset()
+    flight: int = 0
+    within: str = ""
 
     @property
     def user_id(self) -> str:
@@ -56,9 +61,14 @@ class Request:
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() in {"bearer", "oauth"} else None
 
+    def says(self, name: str) -> bool:
+        """Read a parameter of the query that is true or false."""
+        return self.query.get(name, "").lower() == "true"
+
     def with_target(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str]
     ) -> Request:
+        """Return the request inside a composite one that a subrequest stands for."""
         path, _, query = url.partition("?")
         return replace(
             self,
@@ -68,6 +78,7 @@ class Request:
             body=body,
             headers={name.lower(): value for name, value in headers.items()},
             locked=frozenset(),
+            within="composite",
         )
 
     def json(self) -> Any:

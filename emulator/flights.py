@@ -24,7 +24,7 @@ class Flights:
 
     @contextmanager
     def arrived(self, request: Request) -> Iterator[Request]:
-        """Number a request for as long as it is under way."""
+        """Give a request its number for as long as it is under way."""
         number = next(self._numbers)
         self._keys[number] = request.headers.get(KEY_HEADER, "").strip().lower()
         try:

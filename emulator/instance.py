@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from emulator.authorize import Authorizations
 from emulator.bulk import Jobs
 from emulator.faults import FaultScript
+from emulator.flights import Flights
 from emulator.grants import ConnectedApp, Registry
 from emulator.identity import Users
+from emulator.ingest import IngestJobs
 from emulator.keeping import Kept
 from emulator.limits import Limits
 from emulator.org import Org
+from emulator.replays import Replays
 
 if TYPE_CHECKING:
     from emulator.clock import SkewedClock
@@ -52,7 +55,8 @@ class Instance:
         self.clock = clock
         self.generation = 1
         self.org = self._new_org(options.cases, options.seed)
-        self.jobs = Jobs(self.org)
+        self.flights = Flights()
+        self._begin_books()
         self.limits = Limits(options.api_limit)
         self.faults = FaultScript()
         self.requests = RequestLog()
@@ -77,7 +81,7 @@ class Instance:
                 Path(self.options.state + suffix).unlink(missing_ok=True)
         other = self.options.seed + self.generation - 1
         self.org = self._new_org(cases or self.options.cases, other if seed is None else seed)
-        self.jobs = Jobs(self.org)
+        self._begin_books()
         self.users.org = self.org
         self.username = self.users.username(self.org.default_user_id)
         self.authorizations.default_username = self.username
@@ -86,6 +90,12 @@ class Instance:
         self.registry.expire_sessions()
         self.registry.revoke_grants()
         self.grant = self.registry.grant(self.app, self.org.default_user_id, DAEMON_SCOPES)
+
+    def _begin_books(self) -> None:
+        """Keep the jobs and the replays of an org: a new one knows none of before."""
+        self.jobs = Jobs(self.org)
+        self.ingest = IngestJobs(self.org)
+        self.replays = Replays(self.flights, self.org.now)
 
     def _new_org(self, cases: int, seed: int) -> Org:
         return Org(

@@ -70,7 +70,7 @@ class Locks:
 
 
 def _touched(change: Change) -> list[str]:
-    """The row and its parents, those of before and those of after."""
+    """Return the row and its parents, those of before and those of after."""
     names = PARENTS.get(change.sobject.name, ())
     versions = (change.before or {}, change.after)
     parents = {version[name] for version in versions for name in names if version.get(name)}

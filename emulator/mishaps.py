@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from emulator.instance import Instance
 
 OAUTH = "/services/oauth2/"
-MANY_ROWS = "/composite"
+MANY_ROWS = ("/composite", "/jobs/ingest/", "/ui-api/records")
 SORRY = """<html><head><title>Server unavailable</title></head>
 <body><h1>We are down for maintenance.</h1><p>{message}</p></body></html>
 """
@@ -42,7 +42,7 @@ def instead(request: Request, deeds: dict[str, Any]) -> Answer | None:
     """Return the answer that takes the place of the real one, if there is to be one."""
     if "status" in deeds and not deeds.get("applied"):
         return outage(request, deeds)
-    if deeds.get("lock") and MANY_ROWS not in request.path:
+    if deeds.get("lock") and not any(part in request.path for part in MANY_ROWS):
         return error_answer(row_lock())
     return None
 

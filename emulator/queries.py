@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from emulator.errors import ApiError, bad
+from emulator.errors import bad, not_in_bulk
 from emulator.ids import number_of, record_id
 from emulator.manners import too_long, window_of
 from emulator.results import Results
@@ -152,8 +152,7 @@ class Queries:
             soql, self._registry, self._now().date(), include_deleted=include_deleted
         )
         if export.sobject in refused:
-            message = f"Entity '{export.sobject}' is not supported by the Bulk API."
-            raise ApiError(400, "INVALIDENTITY", message)
+            raise not_in_bulk(export.sobject)
         key = (soql, include_deleted, style, self._state(export))
         found = self._exports.get(key)
         if found is None:

@@ -12,28 +12,35 @@ from emulator import (
     rest_actions,
     rest_bulk,
     rest_collections,
+    rest_ingest,
     rest_knowledge,
     rest_objects,
     rest_org,
     rest_query,
     rest_rows,
     rest_search,
+    rest_ui,
 )
+from emulator.errand import errand_of
 from emulator.errors import ApiError
 from emulator.exchange import error_answer, json_answer
+from emulator.replays import refuse_key
 from emulator.routes import Routes
 
 if TYPE_CHECKING:
     from emulator.exchange import Answer, Request
     from emulator.instance import Instance
-    from emulator.routes import Action
+    from emulator.routes import Match
 
 ROOT = "services/data"
 OLDEST, NEWEST = 31, 67  # 21.0-30.0 were retired in Summer '25
 SEASONS = ("Winter", "Spring", "Summer")
 VERSION = re.compile(r"v(\d{2})\.0")
 SELF_COUNTING = frozenset({"composite.batch"})
-JSON_METHODS = frozenset({"POST", "PATCH", "PUT"})
+WITH_BODIES = frozenset({"POST", "PATCH", "PUT"})
+JSON, CSV = "application/json", "text/csv"
+CSV_BODIES = frozenset({"ingest.upload"})
+IDEMPOTENT = frozenset({"ui.create", "ui.update", "ui.delete"})
 
 
 class Rest:
@@ -51,6 +58,8 @@ class Rest:
             rest_actions.ROUTES,
             rest_search.ROUTES,
             rest_bulk.ROUTES,
+            rest_ingest.ROUTES,
+            rest_ui.ROUTES,
             rest_rows.ROUTES,
         )
 
@@ -67,7 +76,7 @@ class Rest:
             name = match.route.name
             if name not in SELF_COUNTING:
                 self.instance.limits.charge()
-            answer = self._act(match.route.action, request, match.values)
+            answer = self._act(match, request)
         except ApiError as error:
             answer = error_answer(error)
         if request.caller is None:
@@ -83,7 +92,7 @@ class Rest:
             name = match.route.name
             if name.startswith("composite"):
                 _refuse_nesting()
-            return name, self._act(match.route.action, request, match.values)
+            return name, self._act(match, request)
         except ApiError as error:
             return name, error_answer(error)
 
@@ -107,9 +116,13 @@ class Rest:
         entries = self.instance.org.describe_global()["sobjects"]
         return {entry["keyPrefix"]: entry["name"] for entry in entries if entry["keyPrefix"]}
 
-    def _act(self, action: Action, request: Request, values: dict[str, str]) -> Answer:
-        _refuse_media_type(request)
-        return action(self, request, **values)
+    def _act(self, match: Match, request: Request) -> Answer:
+        name, action = match.route.name, match.route.action
+        _refuse_media_type(request, CSV if name in CSV_BODIES else JSON)
+        if name not in IDEMPOTENT:
+            refuse_key(request)
+        with self.instance.org.errand(errand_of(request, name)):
+            return action(self, request, **match.values)
 
 
 def _split_version(request: Request) -> tuple[Request, str]:
@@ -131,9 +144,9 @@ def _refuse_nesting() -> NoReturn:
     raise ApiError(400, "INVALID_INPUT", "Composite requests cannot be nested")
 
 
-def _refuse_media_type(request: Request) -> None:
-    media = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if request.method in JSON_METHODS and request.body and media.lower() != "application/json":
+def _refuse_media_type(request: Request, wanted: str) -> None:
+    media = request.headers.get("content-type", wanted).partition(";")[0].strip()
+    if request.method in WITH_BODIES and request.body and media.lower() != wanted:
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"Content-Type '{media}' not supported.")
 
 

@@ -10,7 +10,7 @@ from emulator.exchange import Answer, empty, json_answer
 from emulator.routes import Route
 
 if TYPE_CHECKING:
-    from emulator.bulk import Job
+    from emulator.bulk import QueryJob
     from emulator.exchange import Request
     from emulator.rest import Rest
     from emulator.results import Results
@@ -89,7 +89,9 @@ def _first(request: Request, found: Results) -> int:
     return first
 
 
-def _links(found: Results, first: int, rows: int, request: Request, job: Job) -> dict[str, Any]:
+def _links(
+    found: Results, first: int, rows: int, request: Request, job: QueryJob
+) -> dict[str, Any]:
     base = f"/services/data/v{request.version}/jobs/query/{job.id}"
     starts = range(0, max(len(found), 1), rows)
     index = first // rows

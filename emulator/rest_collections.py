@@ -6,10 +6,11 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from emulator.batch import Batch
 from emulator.errors import ApiError
 from emulator.exchange import as_list, as_object, json_answer
 from emulator.routes import Route
-from emulator.rows import Result, RowAct, apply_rows, saved
+from emulator.rows import Result, RowAct, apply_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,24 +22,25 @@ ROWS, ROWS_READ, CHUNKS = 200, 2000, 10
 
 
 def create(rest: Rest, request: Request) -> Answer:
+    batch = Batch(rest.instance.org, request.user_id)
     records, all_or_none = _records(request)
-    acts = [partial(_create, rest, request, record) for record in records]
+    acts = [partial(batch.create, _type(record), record) for record in records]
     return _apply(rest, request, acts, all_or_none=all_or_none)
 
 
 def update(rest: Rest, request: Request) -> Answer:
+    batch = Batch(rest.instance.org, request.user_id)
     records, all_or_none = _records(request)
-    seen: set[str] = set()
-    acts = [partial(_update, rest, request, record, seen) for record in records]
+    acts = [partial(batch.update, _type(record), record) for record in records]
     return _apply(rest, request, acts, all_or_none=all_or_none)
 
 
 def upsert(rest: Rest, request: Request, sobject: str, field: str) -> Answer:
+    batch = Batch(rest.instance.org, request.user_id)
     records, all_or_none = _records(request)
     if any(_type(record).lower() != sobject.lower() for record in records):
         raise ApiError(400, "INVALID_TYPE", f"All records must be of type {sobject}")
-    seen: set[str] = set()
-    acts = [partial(_upsert, rest, request, record, field, seen) for record in records]
+    acts = [partial(batch.upsert, _type(record), record, field) for record in records]
     return _apply(rest, request, acts, all_or_none=all_or_none)
 
 
@@ -47,8 +49,8 @@ def delete(rest: Rest, request: Request) -> Answer:
     if not ids:
         raise ApiError(400, "MISSING_ARGUMENT", "The required argument 'ids' is missing")
     _limit(ids, ROWS)
-    seen: set[str] = set()
-    acts = [partial(_delete, rest, request, one, seen) for one in ids]
+    batch = Batch(rest.instance.org, request.user_id)
+    acts = [partial(_delete, rest, batch, one) for one in ids]
     all_or_none = request.query.get("allOrNone", "").lower() == "true"
     return _apply(rest, request, acts, all_or_none=all_or_none)
 
@@ -101,61 +103,8 @@ def _limit(items: Sequence[object], most: int) -> None:
         raise ApiError(400, "EXCEEDED_ID_LIMIT", message)
 
 
-def _fields(record: dict[str, Any], *without: str) -> dict[str, Any]:
-    left_out = {"attributes", *(name.lower() for name in without)}
-    return {name: value for name, value in record.items() if name.lower() not in left_out}
-
-
-def _take(record: dict[str, Any], name: str) -> str:
-    value = next((value for key, value in record.items() if key.lower() == name.lower()), None)
-    if value is None or value == "":
-        raise ApiError(400, "MISSING_ARGUMENT", f"{name} not specified", [name])
-    return str(value)
-
-
-def _once(seen: set[str], value: str, what: str) -> None:
-    if value in seen:
-        raise ApiError(400, "DUPLICATE_VALUE", f"Duplicate {what} specified: {value}")
-    seen.add(value)
-
-
-def _create(rest: Rest, request: Request, record: dict[str, Any]) -> Result:
-    org, fields = rest.instance.org, _fields(record)
-    return saved(org.create(_type(record), fields, user_id=request.user_id))
-
-
-def _update(rest: Rest, request: Request, record: dict[str, Any], seen: set[str]) -> Result:
-    record_id = _take(record, "Id")
-    _once(seen, record_id[:15], "id")
-    org, fields = rest.instance.org, _fields(record, "Id")
-    org.update(_type(record), record_id, fields, user_id=request.user_id)
-    return saved(record_id)
-
-
-def _upsert(
-    rest: Rest, request: Request, record: dict[str, Any], field: str, seen: set[str]
-) -> Result:
-    value = _take(record, field)
-    _once(seen, value.lower(), "external id")
-    sobject, org = _type(record), rest.instance.org
-    if field.lower() == "id":
-        org.update(sobject, value, _fields(record, "Id"), user_id=request.user_id)
-        return saved(value, created=False)
-    if len(org.find_by_external_id(sobject, field, value)) > 1:
-        message = f"{field}: more than one record found for external id field: {value}"
-        raise ApiError(400, "DUPLICATE_EXTERNAL_ID", message, [field])
-    record_id, created = org.upsert(
-        sobject, field, value, _fields(record, field), user_id=request.user_id
-    )
-    return saved(record_id, created=created)
-
-
-def _delete(rest: Rest, request: Request, record_id: str, seen: set[str]) -> Result:
-    _once(seen, record_id[:15], "id")
-    org = rest.instance.org
-    sobject = rest.sobject_of(record_id)
-    org.delete(sobject, record_id, user_id=request.user_id)
-    return saved(record_id)
+def _delete(rest: Rest, batch: Batch, record_id: str) -> Result:
+    return batch.delete(rest.sobject_of(record_id), {"Id": record_id})
 
 
 def _apply(rest: Rest, request: Request, acts: Sequence[RowAct], *, all_or_none: bool) -> Answer:

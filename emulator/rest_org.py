@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 RESOURCES = (
     "actions",
     "composite",
+    "jobs",
     "knowledgeManagement",
     "limits",
     "query",
     "queryAll",
+    "search",
     "sobjects",
+    "ui-api",
 )
 
 

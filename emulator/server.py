@@ -141,6 +141,15 @@ class Emulator:
         now: dict[str, Any] = self.control("POST", "bulk", manners)
         return now
 
+    def ingest(self, **manners: Any) -> dict[str, Any]:
+        """Change how ingest jobs behave: `ingest(fail=1, fail_at=0.5)`."""
+        now: dict[str, Any] = self.control("POST", "ingest", manners)
+        return now
+
+    def contend(self, *, parents: bool = True, hold: float = 0) -> None:
+        """Have writers meet each other's locks: `contend(hold=0.05)`."""
+        self.control("POST", "locks", {"parents": parents, "hold": hold})
+
     def refresh(self, **choices: Any) -> dict[str, Any]:
         """Replace the org by a new one behind the same address; its first grant is ours then."""
         told: dict[str, Any] = self.control("POST", "org", {"refresh": True, **choices})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
+from emulator.errand import OWN
 from emulator.errors import not_found
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from emulator.schema.registry import Registry
     from emulator.schema.sobject import SObject
     from emulator.tables import Tables
+    from emulator.writes import Writes
 
 VERSION = "67.0"
 _P = ParamSpec("_P")
@@ -32,6 +34,7 @@ class Turns:
     _registry: Registry
     _engine: Engine
     _bin: RecycleBin
+    _writes: Writes
     default_user_id: str
 
     def now(self) -> datetime:
@@ -39,8 +42,9 @@ class Turns:
 
     def _catch_up(self) -> None:
         now = self._clock()
-        self._engine.release(now)
-        self._bin.age(now)
+        with self._engine.running(OWN):
+            self._engine.release(now)
+            self._bin.age(now)
 
     def _known(self, name: str) -> SObject:
         if not self._registry.has(name):

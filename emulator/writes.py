@@ -8,6 +8,7 @@ from emulator import entry
 from emulator.errors import ApiError, bad, not_found
 from emulator.ids import SHORT, canonical
 from emulator.stamps import instant
+from emulator.unique import check_unique, holders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ class Writes:
                 sobject, given, user_id=user_id, hours_id=self._engine.hours_id
             )
             change = self._engine.born(sobject, row, user_id=user_id, given=given, api=api)
-            self._engine.check_unique(change)
+            check_unique(self._engine, change)
             self._engine.commit(change)
         return change.id
 
@@ -106,7 +107,7 @@ class Writes:
             )
         if field.name == "Id":
             value = canonical(str(value))
-        rows = self._engine.holders(self._registry.whole(name), field, value)
+        rows = holders(self._engine, self._registry.whole(name), field, value)
         return [row["Id"] for row in _working_versions(rows)]
 
 

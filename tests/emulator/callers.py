@@ -28,3 +28,23 @@ def open_client(org: Emulator, version: str = "v67.0") -> httpx.Client:
         base_url=f"{org.url}/services/data/{version}/",
         headers={"Authorization": f"Bearer {token}"},
     )
+
+
+def open_client_of(org: Emulator, user_id: str, version: str = "v67.0") -> httpx.Client:
+    """Open a session of another user, by client credentials."""
+    name = org.run(lambda inner: inner.retrieve("User", user_id, ["Username"]))["Username"]
+    org.configure(run_as=name)
+    answer = httpx.post(
+        f"{org.url}/services/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        auth=(org.client_id, org.client_secret),
+    )
+    return httpx.Client(
+        base_url=f"{org.url}/services/data/{version}/",
+        headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
+    )
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    """Return the status and the code of an error, which the data API sends in an array."""
+    return answer.status_code, answer.json()[0]["errorCode"]

@@ -12,6 +12,7 @@ from simple_salesforce import Salesforce, format_soql
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
     SalesforceMalformedRequest,
+    SalesforceOperationError,
     SalesforceResourceNotFound,
 )
 
@@ -136,6 +137,48 @@ def test_it_reads_by_bulk_query(sf):
     rows = [row for page in pages for row in csv.DictReader(io.StringIO(page))]
     assert len(pages) == 2
     assert len({row["Id"] for row in rows}) == len(rows) == total
+
+
+def results(sf, done, kind):
+    """Read the results of all jobs that one call made."""
+    jobs = [getattr(sf.bulk2.Case, f"get_{kind}_records")(one["job_id"]) for one in done]
+    return [row for text in jobs for row in csv.DictReader(io.StringIO(text))]
+
+
+def test_it_loads_by_bulk_ingest(sf):
+    """Insert, update, upsert, delete and hard delete, each in jobs of its own."""
+    bulk, subjects = sf.bulk2.Case, [{"Subject": f"row {n}"} for n in range(25)]
+    made = bulk.insert(records=subjects, batch_size=10, concurrency=2, wait=0)
+    assert [one["numberRecordsProcessed"] for one in made] == [10, 10, 5]
+    ids = [row["sf__Id"] for row in results(sf, made, "successful")]
+    assert len(set(ids)) == 25
+    changed = [{"Id": id_, "Subject": "#N/A", "Priority": "High"} for id_ in ids]
+    bulk.update(records=changed, wait=0)
+    assert sf.Case.get(ids[0])["Subject"] is None
+    keyed = [{"Sync_Key__c": "k-1", "Subject": "keyed"}]
+    for created in ("true", "false"):
+        done = bulk.upsert(records=keyed, external_id_field="Sync_Key__c", wait=0)
+        assert results(sf, done, "successful")[0]["sf__Created"] == created
+    bulk.delete(records=[{"Id": id_} for id_ in ids[:20]], wait=0)
+    bulk.hard_delete(records=[{"Id": id_} for id_ in ids[20:]], wait=0)
+    left = format_soql("SELECT Id FROM Case WHERE Id IN {}", ids)
+    assert sf.query(left)["totalSize"] == 0
+    assert sf.query(left, include_deleted=True)["totalSize"] == 20
+
+
+def test_it_learns_which_rows_failed(sf, secure):
+    """Refused rows, rows never tried, and a job that ended early."""
+    cases = [{"Subject": "good", "Severity__c": "S1"}, {"Subject": "bad", "Severity__c": "S9"}]
+    (done,) = sf.bulk2.Case.insert(records=cases, wait=0)
+    assert (done["numberRecordsFailed"], done["numberRecordsTotal"]) == (1, 2)
+    (failed,) = results(sf, [done], "failed")
+    assert (failed["Subject"], failed["sf__Error"].split(":")[0]) == (
+        "bad",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+    )
+    secure.ingest(fail=1)
+    with pytest.raises(SalesforceOperationError, match="retries exhausted"):
+        sf.bulk2.Case.insert(records=cases, wait=0)
 
 
 def test_its_older_default_version_is_served_too(secure):
