@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     verify_every: float = Field(
         86_400, ge=0, description="seconds between verifications of each object; 0: never"
     )
+    ingest_above: int = Field(
+        20_000,
+        ge=0,
+        description="waiting commands of one kind from which on they go by Bulk; 0: never",
+    )
     fold: bool = Field(
         default=True,
         description="updates of one record that lose nothing by it travel as one",

@@ -147,6 +147,7 @@ class OutboxEntry(SQLModel, table=True):
     """The command of the same record in whose request this one travels."""
     ready: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
     job_id: str | None = Field(sa_column=Column(String(18)))
+    refusals: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),
@@ -228,6 +229,8 @@ class Taken(NamedTuple):
     allow_duplicates: bool
     carrier: str | None
     job_id: str | None
+    refusals: int
+    """How often the org has said no for certain: a key that met a refusal is spent."""
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A hand: the commands that one claim took, and who travels in whose request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,6 +12,8 @@ from pipelines import folding
 from pipelines.parcels import goes_alone
 from store import claims
 from store.claims import Claim
+
+_MOST_OF_JOBS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,9 @@ def take(tx: Connection, claim: Claim, *, folds: bool) -> Hand:
     """Take lost commands first, since their records wait for them; else what is due."""
     claims.expire(tx, now=claim.now)
     lost = claims.claim_unclear(tx, claim)
+    if jobs := {one.job_id for one in lost if one.job_id}:
+        # A job's results are read once, for all that it carried.
+        lost += claims.claim_unclear(tx, replace(claim, limit=_MOST_OF_JOBS), jobs=jobs)
     if lost:
         return Hand(entries=lost, riders=claims.riders(tx, lost))
     due = claims.claim(tx, claim, is_single=goes_alone)

@@ -1,6 +1,7 @@
 """Push: due commands leave the outbox in parcels, one of each record at a time, each settled."""
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,12 +11,14 @@ from functools import cached_property
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from models.outbox import CommandState, Taken
+from models.outbox import CommandState, KeyKind, Taken
 from pipelines import retry
 from pipelines.conflicts import Conflicts
 from pipelines.delivery import Delivery, Verdict, Verdicts
 from pipelines.describes import Describes
 from pipelines.hand import Hand, take
+from pipelines.ingesting import MOST as MOST_INGESTED
+from pipelines.ingesting import Ingests, fits
 from pipelines.keeper import SPAN, Held, kept
 from pipelines.parcels import MOST, Letter, parcels
 from pipelines.purpose import Purpose, spending
@@ -23,10 +26,13 @@ from pipelines.readback import ReadBack
 from pipelines.submit import Desk
 from pipelines.unclear import Looks
 from salesforce.client import Client
-from salesforce.errors import Consequence, Outdated, SalesforceError
-from store import claims
+from salesforce.errors import Consequence, Drifted, NotFound, Outdated, SalesforceError
+from store import claims, ingests
 from store.claims import Settlement
 from store.engine import Store
+from store.ingests import Crowd
+
+_SETTLED_AT_ONCE = 500
 
 log = structlog.get_logger()
 
@@ -59,6 +65,10 @@ class Pusher:
     clock: Callable[[], datetime]
     owner: str
     folds: bool = True
+    ingest_above: int = 0
+    """How many due commands of one kind go by Bulk; 0: none ever."""
+    bulk_rests: threading.Event = field(default_factory=threading.Event)
+    """Set once the org has refused a job: the rest of this process's life goes without."""
     stopping: Callable[[], bool] = lambda: False
     jitter: Callable[[], float] = random.random
     on_settled: Callable[[CommandState], None] | None = None
@@ -70,13 +80,25 @@ class Pusher:
         with spending(Purpose.PUSH), kept(lambda: self._renew(held)), self.read_back.open():
             while not self.stopping() and done.held_up is None:
                 try:
-                    hand = self._next(held)
+                    self.desk.admit()
                 except SalesforceError as trouble:  # met while new rows were checked
                     return replace(done, held_up=trouble)
+                crowd = self._crowd()
+                hand = self._next(held, crowd)
                 if not hand.entries:
                     break
-                done = self._delivered(hand, done, held)
+                done = self._delivered(hand, done, held, crowd)
         return done
+
+    def _ingests(self, held: Held | None = None) -> Ingests:
+        is_over = held.is_over if held else lambda: False
+        return Ingests(
+            client=self.client,
+            store=self.store,
+            clock=self.clock,
+            owner=self.owner,
+            is_over=lambda: self.stopping() or is_over(),
+        )
 
     @cached_property
     def _delivery(self) -> Delivery:
@@ -84,6 +106,7 @@ class Pusher:
             client=self.client,
             store=self.store,
             describes=self.describes,
+            ingests=self._ingests(),
             account=self.account,
             clock=self.clock,
         )
@@ -97,14 +120,24 @@ class Pusher:
             ),
         )
 
-    def _next(self, held: Held) -> Hand:
-        self.desk.admit()
+    def _crowd(self) -> Crowd | None:
+        """Find commands that are so many that a Bulk job serves them better."""
+        if not self.ingest_above or self.bulk_rests.is_set():
+            return None
+        with self.store.read() as tx:
+            return ingests.crowd(tx, above=self.ingest_above, now=self.clock())
+
+    def _next(self, held: Held, crowd: Crowd | None) -> Hand:
         while True:
             now = self.clock()
-            claim = claims.Claim(owner=self.owner, now=now, until=now + SPAN, limit=MOST)
+            most = MOST_INGESTED if crowd else MOST
+            claim = claims.Claim(owner=self.owner, now=now, until=now + SPAN, limit=most)
             try:
                 with self.store.begin() as tx:
-                    hand = take(tx, claim, folds=self.folds)
+                    if crowd:
+                        hand = Hand(entries=ingests.claim(tx, claim, crowd))
+                    else:
+                        hand = take(tx, claim, folds=self.folds)
             except IntegrityError:
                 continue  # another worker took a command of the same record in this very moment
             held.extend(claim.until)
@@ -116,12 +149,18 @@ class Pusher:
             claims.renew(tx, owner=self.owner, until=until)
         held.extend(until)
 
-    def _delivered(self, hand: Hand, done: Drained, held: Held) -> Drained:
+    def _delivered(
+        self, hand: Hand, done: Drained, held: Held, crowd: Crowd | None = None
+    ) -> Drained:
         """Look for what is unclear, or send parcel by parcel; hand back what is not sent."""
         letters, aside = self._delivery.letters(hand)
         done = self._settled(aside, hand, done)
+        if crowd:
+            done, letters = self._by_bulk(crowd, letters, hand, done, held)
         if any(one.entry.state == CommandState.UNCLEAR for one in letters):
-            return self._ended(self._delivery.look(letters), hand, done)
+            done = self._ended(self._delivery.look(letters), hand, done)
+            self._clear_jobs(hand)
+            return done
         waiting = parcels(letters)
         while waiting and not (done.held_up or self.stopping() or held.is_over()):
             parcel = waiting.pop(0)
@@ -129,8 +168,33 @@ class Pusher:
         self._hand_back([letter.entry for one in waiting for letter in one.letters])
         return done
 
+    def _by_bulk(
+        self, crowd: Crowd, letters: list[Letter], hand: Hand, done: Drained, held: Held
+    ) -> tuple[Drained, list[Letter]]:
+        """Send a crowd as one job; give back what has to travel otherwise."""
+        fitting = [one for one in letters if fits(one)]
+        jobs = self._ingests(held)
+        try:
+            verdicts = jobs.send(crowd, fitting)
+        except SalesforceError as error:
+            if retry.concerns_account(error):
+                return self._ended([(one, error) for one in letters], hand, done), []
+            log.warning("ingest.refused", object=crowd.sobject, why=str(error))
+            self.bulk_rests.set()
+            return done, letters
+        return self._ended(verdicts, hand, done), [one for one in letters if not fits(one)]
+
+    def _clear_jobs(self, hand: Hand) -> None:
+        for job_id in {one.job_id for one in hand.entries if one.job_id}:
+            self._ingests().cleared(job_id)
+
     def _ended(self, verdicts: Verdicts, hand: Hand, done: Drained) -> Drained:
-        """Settle a parcel's rows, each by what the org said of it."""
+        """Settle rows, each by what the org said of it, some hundreds in a transaction."""
+        for start in range(0, len(verdicts), _SETTLED_AT_ONCE):
+            done = self._ended_together(verdicts[start : start + _SETTLED_AT_ONCE], hand, done)
+        return done
+
+    def _ended_together(self, verdicts: Verdicts, hand: Hand, done: Drained) -> Drained:
         results = [
             (letter.entry, self._settlement(letter, verdict, hand)) for letter, verdict in verdicts
         ]
@@ -150,6 +214,8 @@ class Pusher:
             return verdict
         if isinstance(verdict, str):
             return Settlement(state=CommandState.APPLIED, result_id=verdict)
+        if entry.key_kind == KeyKind.IDEMPOTENCY and isinstance(verdict, Drifted | NotFound):
+            return retry.unkeyed(verdict)
         if verdict.consequence is Consequence.CHANGED and not isinstance(verdict, Outdated):
             with suppress(SalesforceError):  # what the org says of the command counts, not this
                 self.describes.get(entry.sobject, max_age=timedelta(0))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from models.outbox import CommandState, Taken
+from models.outbox import CommandState, KeyKind, Taken
 from salesforce.errors import (
     Consequence,
     GrantDead,
@@ -66,6 +66,7 @@ def settlement(
         error_message=str(error),
         # A locked row, or one whose neighbour failed, does not take others down with it.
         alone=isinstance(error, RowLocked) or type(error) is Transient,
+        refused=not error.outcome_unknown,
     )
     spread = 0.5 + jitter()
     later = now + wait(entry.failures) * spread
@@ -103,6 +104,17 @@ def parted(found: Settlement) -> Settlement:
         f"{found.error_message}",
         counts=False,
         alone=True,
+    )
+
+
+def unkeyed(error: SalesforceError) -> Settlement:
+    """Decide for a create that the UI API does not serve: it goes without a key, and is probed."""
+    return Settlement(
+        state=CommandState.PENDING,
+        error_code=(error.code or type(error).__name__)[:_LONGEST_CODE],
+        error_message=f"not served by the UI API, sent without its key: {error}",
+        counts=False,
+        key_kind=KeyKind.PROBE,
     )
 
 

@@ -33,8 +33,11 @@ def send(parcel: Parcel, client: Client) -> list[str | SalesforceError]:
 
 
 def once_key(entry: Taken, fields: Fields) -> str:
-    """Make the UUID under which the UI API creates a record: another one once it was edited."""
-    text = json.dumps([entry.id, fields], sort_keys=True, default=str)
+    """Make the UUID under which the UI API creates a record.
+
+    Another one once it was edited, or refused: the refusal would be replayed.
+    """
+    text = json.dumps([entry.id, entry.refusals, fields], sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).digest()[:16]
     return str(UUID(bytes=digest, version=4))
 

@@ -1,7 +1,7 @@
 """Unclear commands: sent, reply lost. What became of them is looked up, never guessed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from models.outbox import CommandState, KeyKind
 from pipelines import articles, probe
 from pipelines.compare import stands
 from pipelines.describes import Describes
+from pipelines.ingesting import Ingests
 from pipelines.parcels import Letter
 from salesforce import soql
 from salesforce.client import Client
@@ -20,6 +21,7 @@ from store.engine import Store
 
 UNCLEAR_CREATE = probe.UNCLEAR_CREATE
 _MOST = 200
+_MOST_IN_JOB = 10_000
 
 Found = Settlement | SalesforceError
 
@@ -31,6 +33,7 @@ class Looks:
     client: Client
     store: Store
     describes: Describes
+    ingests: Ingests
     account: str
     clock: Callable[[], datetime]
 
@@ -38,8 +41,9 @@ class Looks:
         """Look at what became of these, many in one call where that can be."""
         found: dict[str, Found] = {}
         for look, some in self._grouped(letters).values():
-            for start in range(0, len(some), _MOST):
-                part = some[start : start + _MOST]
+            most = _MOST_IN_JOB if some[0].entry.job_id else _MOST
+            for start in range(0, len(some), most):
+                part = some[start : start + most]
                 try:
                     found |= look(part)
                 except SalesforceError as error:
@@ -50,7 +54,7 @@ class Looks:
         groups: dict[Any, tuple[Any, list[Letter]]] = {}
         for letter in letters:
             look = self._look(letter)
-            key = (look.__name__, letter.command.sobject, letter.key_field)
+            key = (look.__name__, letter.command.sobject, letter.key_field, letter.entry.job_id)
             groups.setdefault(key, (look, []))[1].append(letter)
         return groups
 
@@ -58,6 +62,8 @@ class Looks:
         self, letter: Letter
     ) -> Callable[[Sequence[Letter]], dict[str, Found]]:
         match letter.command.op:
+            case _ if letter.entry.job_id:
+                return self._in_job
             case Op.PUBLISH | Op.ARCHIVE:
                 return self._moved
             case Op.UPDATE if letter.command.sobject.endswith(articles.KNOWLEDGE):
@@ -74,6 +80,17 @@ class Looks:
                 return self._repeatable
             case _:
                 return self._probed
+
+    def _in_job(self, letters: Sequence[Letter]) -> dict[str, Found]:
+        """Ask the Bulk job; one that is not kept any more leaves its records to be looked at."""
+        try:
+            told = self.ingests.look(letters[0].entry.job_id or "", letters)
+        except NotFound:
+            strays = [replace(one, entry=one.entry._replace(job_id=None)) for one in letters]
+            return dict(zip([one.entry.id for one in strays], self.at(strays), strict=True))
+        return {
+            one.entry.id: _applied(what) if isinstance(what, str) else what for one, what in told
+        }
 
     def _repeatable(self, letters: Sequence[Letter]) -> dict[str, Found]:
         """Send again: the key makes a repeat harmless."""

@@ -104,7 +104,7 @@ class Bulk:
         try:
             return answers.value(reply, QueryJob)
         except SalesforceError as error:
-            raise _refusal(error) from error
+            raise refusal(error) from error
 
     def query_job(self, job_id: str) -> QueryJob:
         """Look at a job; NotFound once it was deleted or is older than seven days."""
@@ -159,7 +159,7 @@ class Bulk:
         wire.check(self._session.send(calls.delete_query_job(job_id)))
 
 
-def _refusal(error: SalesforceError) -> SalesforceError:
+def refusal(error: SalesforceError) -> SalesforceError:
     """Tell what Bulk will not do from what is wrong with the query: mostly only the text says so.
 
     Bulk's own daily allowances are refusals too: their LIMIT_EXCEEDED would mean to wait, while

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from salesforce.bulk import Bulk
 from salesforce.grants import RefreshToken
+from salesforce.ingest import Ingest
 from salesforce.reads import Reads
 from salesforce.session import TIMEOUT, Session
 from salesforce.writes import Writes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 API_VERSION = "67.0"
 
 
-class Client(Reads, Writes, Bulk):
+class Client(Reads, Writes, Bulk, Ingest):
     """One account's API; safe to share among threads, and to be closed once.
 
     `before_call` is told of each call that counts and may refuse it by raising; `on_call` hears of

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from salesforce import answers, wire, write_calls
-from salesforce.errors import NotFound, ProtocolError, Rejected
+from salesforce.errors import (
+    Drifted,
+    Forbidden,
+    NotFound,
+    ProtocolError,
+    Rejected,
+    SalesforceError,
+)
 from salesforce.values import ExternalId, Manner, RowResult, Upserted
 from salesforce.write_calls import PLAIN
 
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
     from salesforce.calls import Call
     from salesforce.session import Session
     from salesforce.write_calls import Fields
+
+
+_UNFINISHED = 409
 
 
 class _Written(msgspec.Struct):
@@ -45,15 +55,21 @@ class Writes:
     def create_once(self, sobject: str, fields: Fields, key: str, manner: Manner = PLAIN) -> str:
         """Create a record under a UUID: the same one again makes nothing, and has the same id.
 
-        Of the objects that the UI API serves; raises `Rejected` for the others.
+        A refusal is replayed, too: after one, another UUID is needed. Of the objects that the UI
+        API serves; `Drifted` or `NotFound` for the others.
         """
-        return self._written(write_calls.create_once(sobject, fields, key, manner)).id
+        try:
+            return self._written(write_calls.create_once(sobject, fields, key, manner)).id
+        except SalesforceError as error:
+            # The first attempt under this key is still at work: what comes of it is not known yet.
+            error.outcome_unknown = error.outcome_unknown or error.status == _UNFINISHED
+            raise
 
     def serves_once(self, sobject: str) -> bool:
         """Tell whether the UI API serves an object, and so creates by key."""
         try:
             wire.check(self._session.send(write_calls.object_info(sobject)))
-        except (NotFound, Rejected):
+        except (NotFound, Rejected, Drifted, Forbidden):
             return False
         return True
 

@@ -4,7 +4,7 @@ Who does not renew a lease is lost, and what it was sending becomes unclear. `do
 the moves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    true,
     update,
 )
 
@@ -48,6 +49,8 @@ class Settlement:
     """Whether the attempt counts against the cap: an unreachable org is no fault of a command."""
     alone: bool = False
     """Whether the next attempt is to travel by itself."""
+    refused: bool = False
+    """Whether the org has said no for certain."""
     key_kind: str | None = None
     """Another way to keep a create from happening twice, where the first did not serve."""
 
@@ -66,6 +69,7 @@ def claim(
     tx: Connection,
     claim: Claim,
     *,
+    among: ColumnElement[bool] | None = None,
     is_single: Callable[[Taken], bool] = lambda _: False,
     most_single: int = 8,
 ) -> list[Taken]:
@@ -74,7 +78,7 @@ def claim(
     Of those that travel each by itself only a few are taken: other drains take the others.
     """
     lanes.wake(tx, now=claim.now)
-    due = select(*_COLUMNS).where(_due(claim.now))
+    due = select(*_COLUMNS).where(is_due(claim.now), among if among is not None else true())
     ordered = due.order_by(commands.c.priority.desc(), commands.c.seq)
     found = [Taken(*row) for row in tx.execute(_locked(tx, ordered.limit(claim.limit)))]
     single = [one.id for one in found if is_single(one)]
@@ -83,9 +87,12 @@ def claim(
     return _take(tx, picked, claim, state=CommandState.SENDING, more_attempts=1)
 
 
-def claim_unclear(tx: Connection, claim: Claim) -> list[Taken]:
-    """Take commands whose answer was lost, to find out what became of them."""
-    unclear = select(commands.c.id).where(_unclear(claim.now)).limit(claim.limit)
+def claim_unclear(
+    tx: Connection, claim: Claim, *, jobs: Collection[str] | None = None
+) -> list[Taken]:
+    """Take commands whose answer was lost, of some jobs or of any, to find out about them."""
+    of_jobs = true() if jobs is None else commands.c.job_id.in_(jobs)
+    unclear = select(commands.c.id).where(_unclear(claim.now), of_jobs).limit(claim.limit)
     picked = tx.execute(_locked(tx, unclear)).scalars().all()
     return _take(tx, picked, claim, state=CommandState.UNCLEAR, more_attempts=0)
 
@@ -202,7 +209,7 @@ def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: date
     unsent = tx.execute(
         update(commands)
         .where(*ours, is_(CommandState.SENDING))
-        .values(state=CommandState.PENDING, attempts=commands.c.attempts - 1, **free)
+        .values(state=CommandState.PENDING, attempts=commands.c.attempts - 1, job_id=None, **free)
         .returning(commands.c.id)
     )
     back = set(unsent.scalars())
@@ -233,7 +240,7 @@ def waiting(tx: Connection, *, now: datetime, most: int) -> int:
     timed = and_(is_ready(Ready.TIMED), commands.c.not_before <= now)
     number = 0
     # One question each: every one has a small index of its own.
-    for condition in (_due(now), is_new(), timed, lost, _unclear(now)):
+    for condition in (is_due(now), is_new(), timed, lost, _unclear(now)):
         some = select(commands.c.id).where(condition).limit(most - number).subquery()
         number += tx.execute(select(func.count()).select_from(some)).scalar_one()
         if number >= most:
@@ -287,7 +294,7 @@ def _oldest_new() -> Any:
     return select(func.min(new.c.seq)).where(is_new(new)).scalar_subquery()
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+def is_due(now: datetime) -> ColumnElement[bool]:
     flying, ahead, sibling = (commands.alias(name) for name in ("flying", "ahead", "sibling"))
     first_of_lane = (
         select(func.min(ahead.c.seq))
@@ -437,6 +444,7 @@ def _move(
             ),
             alone=or_(commands.c.alone, bindparam("by_itself", type_=commands.c.alone.type)),
             failures=commands.c.failures + bindparam("failed"),
+            refusals=commands.c.refusals + bindparam("refused"),
             finished_at=now if final else None,
             job_id=None if state is not CommandState.UNCLEAR else commands.c.job_id,
             lease_owner=None,
@@ -456,6 +464,7 @@ def _move(
                 "key": found.key_kind,
                 "by_itself": found.alone,
                 "failed": int(found.counts and not final),
+                "refused": int(found.refused),
             }
             for entry, found in results
         ],

@@ -211,6 +211,11 @@ class App:
             client=self.client, store=self.store, describes=self.describes, clock=self.clock
         )
 
+    @cached_property
+    def bulk_rests(self) -> threading.Event:
+        """Whether the org has refused an ingest job to this process."""
+        return threading.Event()
+
     def pusher(self) -> Pusher:
         """Make a pusher that holds its leases under a name of its own."""
         return Pusher(
@@ -223,6 +228,8 @@ class App:
             clock=self.clock,
             owner=self.holder(),
             folds=self.settings.fold,
+            ingest_above=self.settings.ingest_above,
+            bulk_rests=self.bulk_rests,
             stopping=self.stopping.is_set,
         )
 

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("carrier", CommandId, nullable=True),
         sa.Column("ready", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("job_id", sa.String(length=18), nullable=True),
+        sa.Column("refusals", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
     ):
         op.add_column(_TABLE, column)
     op.drop_index("ix_scsync_commands_due", _TABLE)

@@ -186,3 +186,50 @@ def test_a_lost_worker_leaves_nothing_behind(place: Place) -> None:
     assert place.counts() == {"applied": 2}
     assert [e["id"] for e in place.writes("Case")] == [sent, unsent]
     assert "the worker was lost" in (place.attempts(ids[0])[0].error_message or "")
+
+
+@pytest.fixture
+def keyed_by_ui(small: Place) -> Iterator[Place]:
+    """A place whose work orders have no key field, and are served by the UI API."""
+    small.org.control("POST", "fields", {"sobject": "WorkOrder", "hide": "Sync_Key__c"})
+    yield small
+    small.org.control("POST", "fields", {"sobject": "WorkOrder", "show": "Sync_Key__c"})
+
+
+def work_order(**fields: Any) -> dict[str, Any]:
+    return {"op": "create", "sobject": "WorkOrder", "fields": {"Subject": "x", **fields}}
+
+
+@pytest.mark.parametrize("lost", [LOST_AFTER, LOST_BEFORE], ids=["after", "before"])
+def test_a_lost_create_is_repeated_under_its_key(lost: dict[str, Any], keyed_by_ui: Place) -> None:
+    """The UI API replays its answer to the same key: the repeat makes nothing, and has the id."""
+    keyed_by_ui.org.fault(match={"path": "/ui-api/records"}, do=lost)
+    (command,) = keyed_by_ui.submit(work_order())
+    keyed_by_ui.drain()
+    (made,) = keyed_by_ui.writes("WorkOrder")
+    entry = keyed_by_ui.entry(command)
+    assert (entry.state, entry.key_kind, entry.result_id) == (
+        "applied",
+        "idempotency_key",
+        made["id"],
+    )
+    assert made["transport"] == "ui"
+
+
+def test_a_refused_key_is_not_used_again(keyed_by_ui: Place) -> None:
+    """The UI API would replay the refusal: what met a lock is sent under another key."""
+    keyed_by_ui.org.fault(match={"path": "/ui-api/records"}, do={"lock": True})
+    (command,) = keyed_by_ui.submit(work_order())
+    keyed_by_ui.drain_patiently(lambda: keyed_by_ui.state(command) == "applied")
+    assert len(keyed_by_ui.writes("WorkOrder")) == 1
+
+
+def test_an_object_that_the_ui_api_drops_is_probed(keyed_by_ui: Place) -> None:
+    """Refused by the UI API after all, a create goes by the plain road, and is looked for."""
+    (command,) = keyed_by_ui.submit(work_order())
+    unsupported = keyed_by_ui.org.control("GET", "ui")["unsupported"]
+    keyed_by_ui.org.control("POST", "ui", {"unsupported": [*unsupported, "WorkOrder"]})
+    keyed_by_ui.drain()
+    keyed_by_ui.org.control("POST", "ui", {"unsupported": unsupported})
+    assert (keyed_by_ui.state(command), keyed_by_ui.entry(command).key_kind) == ("applied", "probe")
+    assert [entry["transport"] for entry in keyed_by_ui.writes("WorkOrder")] == ["single"]
