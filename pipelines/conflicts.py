@@ -4,7 +4,7 @@ Salesforce compares LastModifiedDate in whole seconds, for one row by `If-Unmodi
 collection or a delete not at all: there we look just before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from pipelines.parcels import Letter
 from salesforce import soql
 from salesforce.client import Client
 from salesforce.errors import Outdated
-from store import outbox
+from store import accounts, outbox
 from store.engine import Store
 
 _SECOND = timedelta(seconds=1)
@@ -32,10 +32,12 @@ class Conflicts:
 
     client: Client
     store: Store
+    account: str
+    clock: Callable[[], datetime]
 
     def looked(self, letters: Sequence[Letter]) -> list[Letter | Outdated]:
         """Give each letter as it may go, or what stands against it; unguarded ones as they are."""
-        guarded = [one for one in letters if _is_guarded(one)]
+        guarded = [one for one in letters if one.guard]
         found = self._rows(guarded)
         return [
             self._judged(one, found.get(one.command.record_id or "")) if one in guarded else one
@@ -44,7 +46,7 @@ class Conflicts:
 
     def needs_look(self, letter: Letter, *, alone: bool) -> bool:
         """Tell whether nobody but we can see a conflict: a single update's the org sees itself."""
-        if not _is_guarded(letter):
+        if not letter.guard:
             return False
         by_header = alone and letter.command.op is Op.UPDATE
         return not by_header or letter.command.on_conflict is Conflict.MERGE
@@ -63,26 +65,28 @@ class Conflicts:
         return rows
 
     def _judged(self, letter: Letter, row: Row | None) -> Letter | Outdated:
-        expected = letter.command.expected_modstamp
+        expected = letter.guard
         if row is None or expected is None:
             return letter  # it is gone: the org says so better
         modified = datetime.fromisoformat(row[_MODIFIED])
-        if modified < expected.replace(microsecond=0) + _SECOND or self._is_ours(letter, modified):
+        in_time = modified < expected.replace(microsecond=0) + _SECOND
+        if in_time or self._is_ours(letter, row, modified):
             return _based_on(letter, modified)
         if letter.command.on_conflict is Conflict.MERGE and letter.command.op is Op.UPDATE:
             return _merged(letter, row)
         return _conflict(letter, row)
 
-    def _is_ours(self, letter: Letter, modified: datetime) -> bool:
+    def _is_ours(self, letter: Letter, row: Row, modified: datetime) -> bool:
         """Tell whether the record last changed by a command of ours that was queued before."""
+        now = self.client.server_time()
+        ahead = now - self.clock() if now else timedelta(0)
         with self.store.read() as tx:
+            account = accounts.get(tx, self.account)
             spans = outbox.applied_before(tx, letter.entry)
+        if account is None or account.user_id != row[_BY]:
+            return False
+        modified -= ahead
         return any(begun - _AROUND <= modified <= ended + _AROUND for begun, ended in spans)
-
-
-def _is_guarded(letter: Letter) -> bool:
-    command = letter.command
-    return command.expected_modstamp is not None and command.on_conflict is not Conflict.OVERWRITE
 
 
 def _based_on(letter: Letter, modified: datetime) -> Letter:

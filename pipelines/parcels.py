@@ -6,9 +6,10 @@ else. What met a lock, what has a flow of its own, and creates by the UI API's k
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
-from models.command import Command, Fields, Op
+from models.command import Command, Conflict, Fields, Op
 from models.outbox import KeyKind, Taken
 from salesforce.values import Manner
 
@@ -28,6 +29,13 @@ class Letter:
     @property
     def manner(self) -> Manner:
         return Manner(self.command.auto_assign, allow_duplicates=self.command.allow_duplicates)
+
+    @property
+    def guard(self) -> datetime | None:
+        """The instant since which nobody else may have changed the record."""
+        if self.command.on_conflict is Conflict.OVERWRITE:
+            return None
+        return self.command.expected_modstamp
 
     @property
     def key_field(self) -> str | None:

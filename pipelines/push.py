@@ -114,7 +114,9 @@ class Pusher:
             client=self.client,
             store=self.store,
             looks=looks,
-            conflicts=Conflicts(client=self.client, store=self.store),
+            conflicts=Conflicts(
+                client=self.client, store=self.store, account=self.account, clock=self.clock
+            ),
             broken=lambda entry, error: retry.broken(
                 error, entry, now=self.clock(), jitter=self.jitter
             ),

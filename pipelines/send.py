@@ -61,7 +61,7 @@ def _one(letter: Letter, client: Client) -> str:
                 record_id,
                 letter.fields,
                 letter.manner,
-                unmodified_since=command.expected_modstamp,
+                unmodified_since=letter.guard,
             )
         case Op.DELETE:
             _delete(command.sobject, record_id, client)
