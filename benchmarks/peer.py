@@ -22,7 +22,7 @@ CHUNK = 2000
 _SQL_TYPES = {"instant": "timestamptz", "day": "date", "number": "numeric", "flag": "bool"}
 
 
-class _WithoutTls(HTTPAdapter):
+class WithoutTls(HTTPAdapter):
     """simple-salesforce writes https into every URL; the org of this run speaks plain http."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
@@ -32,7 +32,7 @@ class _WithoutTls(HTTPAdapter):
 
 def run(spec: Spec) -> Figures:
     session = requests.Session()
-    session.mount("https://127.0.0.1", _WithoutTls())
+    session.mount("https://127.0.0.1", WithoutTls())
     client = Salesforce(
         instance=urlsplit(spec.org).netloc, session_id=spec.token, session=session, version="67.0"
     )

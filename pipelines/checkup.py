@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from models.outbox import KeyKind
 from models.sobject import SObject
 from pipelines.describes import Describes
+from pipelines.keys import key_kind
 from pipelines.plan import Skip
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
@@ -84,7 +86,9 @@ def _limits(client: Client) -> Finding:
     )
 
 
-def _object(model: type[SObject], describes: Describes, key_field: str) -> Finding:
+def _object(  # noqa: PLR0911 - one for each way it may stand
+    model: type[SObject], describes: Describes, key_field: str
+) -> Finding:
     try:
         describe = describes.get(model.sobject)
         plan = describes.plan(model)
@@ -94,12 +98,18 @@ def _object(model: type[SObject], describes: Describes, key_field: str) -> Findi
     except SalesforceError as error:
         return Finding(model.sobject, Verdict.FAILURE, error.message, error.remedy or "")
     seen = f"{len(plan.fields)} fields readable"
-    key = describe.field(key_field) if describe else None
-    if not model.upsert_key or (key and key.unique and key.external_id and key.createable):
+    if not model.upsert_key or describe is None or not describe.createable:
         return Finding(model.sobject, Verdict.OK, seen)
-    return Finding(
-        model.sobject,
-        Verdict.WARNING,
-        f"{seen}; no unique external id {key_field}: a create whose reply is lost needs a person",
-        f"Add a text field {key_field} (unique, external id, length 64) in Salesforce.",
-    )
+    remedy = f"Add a text field {key_field} (unique, external id, length 64) in Salesforce."
+    try:
+        match key_kind(describe, key_field, serves_once=describes.serves_once):
+            case KeyKind.EXTERNAL_ID:
+                return Finding(model.sobject, Verdict.OK, f"{seen}; creates once by {key_field}")
+            case KeyKind.IDEMPOTENCY:
+                how = f"{seen}; creates once by the UI API's key, one call each"
+                return Finding(model.sobject, Verdict.OK, how, remedy)
+            case KeyKind.PROBE:
+                how = f"{seen}; a create whose reply is lost is looked for by its contents"
+                return Finding(model.sobject, Verdict.WARNING, how, remedy)
+    except SalesforceError as error:
+        return Finding(model.sobject, Verdict.FAILURE, error.message, error.remedy or "")

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from store.engine import Store
 from store.ingests import Crowd
 
 _SETTLED_AT_ONCE = 500
+_FEW = 10
 
 log = structlog.get_logger()
 
@@ -205,9 +207,9 @@ class Pusher:
             if result.state is CommandState.APPLIED:
                 sobject, command_id = letter.command.sobject, letter.entry.id
                 self.read_back.add(sobject, result.result_id, command_id, letter.fields)
-                self.read_back.look()
             if isinstance(verdict, SalesforceError) and retry.concerns_account(verdict):
                 done = replace(done, held_up=verdict)
+        self.read_back.look()
         return done
 
     def _settlement(self, letter: Letter, verdict: Verdict, hand: Hand) -> Settlement:
@@ -234,19 +236,33 @@ class Pusher:
         with self.store.begin() as tx:
             now = self.clock()
             ours = claims.settle(tx, results, owner=self.owner, now=now, riders=hand.riders)
+        is_many = len(results) > _FEW
         for entry, result in results:
             riding = [one for one in hand.riders.get(entry.id, ()) if one.id in ours]
             for one in (entry, *riding):
-                done = self._told(one, result, done, is_ours=one.id in ours)
+                done = self._told(one, result, done, is_ours=one.id in ours, is_many=is_many)
+        if is_many:
+            states = Counter(str(result.state) for _, result in results)
+            log.info("commands.settled", object=results[0][0].sobject, **states)
         return done
 
-    def _told(self, entry: Taken, result: Settlement, done: Drained, *, is_ours: bool) -> Drained:
+    def _told(
+        self,
+        entry: Taken,
+        result: Settlement,
+        done: Drained,
+        *,
+        is_ours: bool,
+        is_many: bool,
+    ) -> Drained:
         about = {"command": entry.id, "object": entry.sobject}
         if not is_ours:
             log.warning("command.taken_over", **about)
             return done
         state, error = result.state, result.error_code
-        log.info("command.settled", state=state, error=error, attempt=entry.attempts, **about)
+        # Of hundreds that went well one line tells; each of the others has its own.
+        say = log.debug if is_many and state is CommandState.APPLIED else log.info
+        say("command.settled", state=state, error=error, attempt=entry.attempts, **about)
         if self.on_settled:
             self.on_settled(state)
         return done.plus(state)

@@ -78,8 +78,7 @@ def claim(
     Of those that travel each by itself only a few are taken: other drains take the others.
     """
     lanes.wake(tx, now=claim.now)
-    due = select(*_COLUMNS).where(is_due(claim.now), among if among is not None else true())
-    ordered = due.order_by(commands.c.priority.desc(), commands.c.seq)
+    ordered = due_query(claim.now, among)
     found = [Taken(*row) for row in tx.execute(_locked(tx, ordered.limit(claim.limit)))]
     single = [one.id for one in found if is_single(one)]
     left = set(single[most_single:])
@@ -229,6 +228,12 @@ def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: date
     lanes.refresh(tx, freed, now=now)
 
 
+def due_query(now: datetime, among: ColumnElement[bool] | None = None) -> Select[Any]:
+    """Choose what may be sent now, at most one of each lane, the urgent first, then the oldest."""
+    due = select(*_COLUMNS).where(is_due(now), among if among is not None else true())
+    return due.order_by(commands.c.priority.desc(), commands.c.seq)
+
+
 def has_due(tx: Connection, *, now: datetime) -> bool:
     """Tell whether a drain would find something to do."""
     return waiting(tx, now=now, most=1) > 0
@@ -275,8 +280,11 @@ def note_result(tx: Connection, command_id: str, record_id: str) -> None:
 
 def note_standing(tx: Connection, found: Mapping[str, Mapping[str, Any]]) -> None:
     """Write down, by command, which fields stand otherwise than was asked."""
-    for command_id, stands in found.items():
-        tx.execute(update(commands).where(commands.c.id == command_id).values(stands=dict(stands)))
+    statement = update(commands).where(commands.c.id == bindparam("id_"))
+    tx.execute(
+        statement.values(stands=bindparam("found", type_=commands.c.stands.type)),
+        [{"id_": command_id, "found": dict(stands)} for command_id, stands in found.items()],
+    )
 
 
 def _unclear(now: datetime) -> ColumnElement[bool]:

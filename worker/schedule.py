@@ -12,7 +12,7 @@ from models.linked_account import AccountState
 from models.watermark import Watermark
 from pipelines import health
 from salesforce.errors import SalesforceError
-from store import accounts, api_calls, leases, runs, watermarks
+from store import accounts, api_calls, lanes, leases, runs, watermarks
 from store.errors import StoreError
 from worker.actors import Actors
 from worker.app import App
@@ -129,11 +129,17 @@ class Schedule:
             self._bells.sweep(self._actors.push.send)
 
     def tidy(self) -> None:
-        """Forget old runs and counts."""
+        """Forget old runs and counts; see that no command that could go was overlooked."""
         old = self._app.clock() - KEEP_RUNS
         with self._app.store.begin() as tx:
             forgotten = runs.forget(tx, old)
             api_calls.forget(tx, old)
+        with self._app.store.read() as tx:
+            overlooked = lanes.overlooked(tx)
+        if overlooked:
+            log.warning("commands.overlooked", commands=len(overlooked))
+            with self._app.store.begin() as tx:
+                lanes.refresh(tx, overlooked, now=self._app.clock())
         if forgotten:
             log.info("runs.forgotten", runs=forgotten)
 
