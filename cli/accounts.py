@@ -1,4 +1,4 @@
-"""`scsync accounts`: list, suspend, resume, unlink."""
+"""`scsync accounts`: list, suspend, resume, unlink, repoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cli.context import Context, Json, context, print_json, short
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
 from config.settings import ConfigError
 from models.linked_account import LinkedAccount
 from pipelines import link as linking
+from pipelines import repoint as repointing
 from store import accounts as stored
 from store import places
 from worker.app import App
@@ -30,7 +31,7 @@ _SHOWN = (
 
 def register(app: typer.Typer, panel: str) -> None:
     group = typer.Typer(
-        help="List, suspend, resume or unlink accounts.",
+        help="List, suspend, resume, unlink or repoint accounts.",
         epilog="Example: scsync accounts list",
         no_args_is_help=True,
     )
@@ -78,6 +79,66 @@ def register(app: typer.Typer, panel: str) -> None:
         _tell(ctx.line, json, done)
         if not revoked:
             ctx.say("Salesforce could not be told: revoke the grant there, too")
+
+    _register_repoint(group)
+
+
+def _register_repoint(group: typer.Typer) -> None:
+    @group.command(epilog="Example: scsync accounts repoint default --to 00D000000000002AAA --yes")
+    def repoint(
+        typer_context: typer.Context,
+        name: Name = None,
+        *,
+        to: Annotated[
+            str, typer.Option(metavar="ORG_ID", help="The org to belong to from now on.")
+        ],
+        discard_commands: Annotated[
+            bool, typer.Option("--discard-commands", help="Give up what was not sent yet.")
+        ] = False,
+        yes: Annotated[
+            bool, typer.Option("--yes", help="Do it; else only say what would be done.")
+        ] = False,
+        json: Json = False,
+    ) -> None:
+        """Move an account to another org, as after a sandbox refresh; rows are read anew."""
+        ctx = context(typer_context)
+        with _opened(ctx, name) as parts:
+            move = repointing.look(parts.store, parts.name, to)
+            if not json:
+                _say_cost(ctx, move)
+            if yes:
+                _repoint(parts, move, discard=discard_commands)
+        if json:
+            print_json({**vars(move), "done": yes})
+        elif yes:
+            own = "" if move.account == stored.DEFAULT else f" --account {move.account}"
+            ctx.line(f"done; next: scsync link{own}, then scsync{own} pull")
+        if not yes:
+            ctx.say("nothing was changed: add --yes to do it")
+            raise typer.Exit(NEEDS_A_PERSON)
+
+
+def _say_cost(ctx: Context, move: repointing.Move) -> None:
+    ctx.line(f"account {move.account} moves from org {move.org_id} to org {move.to}:")
+    rows, objects = sum(move.rows.values()), len(move.rows)
+    ctx.line(f"  {rows:,} rows of {objects} objects are deleted here, to be read from the new org")
+    ctx.line(f"  {move.open_commands:,} open commands are discarded, and those that failed")
+    ctx.line("  the grant is forgotten: the account is to be linked again, to the new org only")
+
+
+def _repoint(parts: App, move: repointing.Move, *, discard: bool) -> None:
+    try:
+        repointing.repoint(parts.store, move, discard=discard, clock=parts.clock)
+    except repointing.AtWork:
+        raise ConfigError(
+            f"scsync is at work for account {move.account}: stop its processes, wait half a "
+            "minute, try again; nothing was changed"
+        ) from None
+    except repointing.CommandsOpen:
+        raise ConfigError(
+            f"{move.open_commands:,} commands were meant for org {move.org_id}: let them end "
+            "there, or add --discard-commands; nothing was changed"
+        ) from None
 
 
 def _names(ctx: Context) -> list[str]:

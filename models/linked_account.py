@@ -10,11 +10,12 @@ from models.columns import UtcDateTime
 
 
 class AccountState(StrEnum):
-    """`dead` needs a person; `suspended` waits for one on purpose."""
+    """`dead` needs a person; `suspended` waits for one; of an unlinked one only the org is kept."""
 
     LINKED = "linked"
     DEAD = "dead"
     SUSPENDED = "suspended"
+    UNLINKED = "unlinked"
 
 
 class GrantKind(StrEnum):

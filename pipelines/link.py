@@ -128,12 +128,14 @@ def _refuse_useless(token: Token) -> None:
 
 def _refuse_other_org(store: Store, name: str, token: Token) -> None:
     with store.read() as tx:
-        account = accounts.get(tx, name)
-    if account and account.org_id and token.org_id[:15] != account.org_id[:15]:
+        org_id = accounts.org(tx, name)
+    if org_id and token.org_id[:15] != org_id[:15]:
         raise Misconfigured(
-            f"this token belongs to org {token.org_id}, account {name} to org {account.org_id}",
+            f"this token belongs to org {token.org_id}, account {name} to org {org_id}",
             code="OTHER_ORG",
-            remedy="Use a store of its own for another org.",
+            remedy="Link another org as an account of its own: scsync link --account NAME. "
+            "If it is the same sandbox, refreshed, leave the old one first: "
+            f"scsync accounts repoint {name} --to {token.org_id}",
         )
 
 

@@ -15,14 +15,41 @@ DEFAULT = "default"
 _table = LinkedAccount.__table__  # type: ignore[attr-defined]
 
 
+# What an unlinked account leaves is a row that says whose data the store holds.
+_is_known = _table.c.state != AccountState.UNLINKED
+_NO_GRANT: Mapping[str, Any] = dict.fromkeys(
+    (
+        "access_token",
+        "refresh_token",
+        "username",
+        "audience",
+        "private_key",
+        "linked_from",
+        "reason",
+        "lease_owner",
+        "lease_until",
+    )
+)
+
+
 def get(tx: Connection, name: str) -> LinkedAccount | None:
-    row = tx.execute(select(_table).where(_table.c.name == name)).mappings().one_or_none()
+    """Find an account that is linked, dead or suspended; one that was unlinked is none."""
+    query = select(_table).where(_table.c.name == name, _is_known)
+    row = tx.execute(query).mappings().one_or_none()
     return LinkedAccount(**row) if row else None
 
 
 def every(tx: Connection) -> list[LinkedAccount]:
-    rows = tx.execute(select(_table).order_by(_table.c.name)).mappings()
+    rows = tx.execute(select(_table).where(_is_known).order_by(_table.c.name)).mappings()
     return [LinkedAccount(**row) for row in rows]
+
+
+def org(tx: Connection, name: str) -> str | None:
+    """Tell which org the store's rows are of, even if the account was unlinked."""
+    found: str | None = tx.execute(
+        select(_table.c.org_id).where(_table.c.name == name)
+    ).scalar_one_or_none()
+    return found
 
 
 def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime) -> None:
@@ -104,15 +131,28 @@ def move(tx: Connection, name: str, state: AccountState, reason: str | None = No
     """Change the account's state; False when there is no such account."""
     moved = tx.execute(
         update(_table)
-        .where(_table.c.name == name)
+        .where(_table.c.name == name, _is_known)
         .values(state=state, reason=reason, lease_owner=None, lease_until=None)
     )
     return moved.rowcount == 1
 
 
-def forget(tx: Connection, name: str) -> None:
-    """Delete the grant; rows and commands stay."""
-    tx.execute(_table.delete().where(_table.c.name == name))
+def forget(tx: Connection, name: str, **values: Any) -> None:
+    """Delete the grant; rows and commands stay, and so does the org that they belong to."""
+    tx.execute(
+        update(_table)
+        .where(_table.c.name == name)
+        .values(
+            state=AccountState.UNLINKED,
+            version=_table.c.version + 1,
+            **{**_NO_GRANT, **values},
+        )
+    )
+
+
+def repoint(tx: Connection, name: str, org_id: str) -> None:
+    """Unlink the account, and have it belong to another org: only that one's tokens will do."""
+    forget(tx, name, org_id=org_id, **dict.fromkeys(("api_used", "api_limit", "api_seen_at")))
 
 
 def note_usage(tx: Connection, name: str, used: int, limit: int, *, now: datetime) -> None:

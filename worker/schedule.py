@@ -12,7 +12,7 @@ from models.linked_account import AccountState
 from models.watermark import Watermark
 from pipelines import health
 from salesforce.errors import SalesforceError
-from store import accounts, api_calls, lanes, leases, runs, watermarks
+from store import accounts, api_calls, lanes, leases, orgs, runs, watermarks
 from store.errors import StoreError
 from worker.actors import Actors
 from worker.app import App
@@ -24,7 +24,7 @@ LEASE = timedelta(seconds=10)
 UNANSWERED = timedelta(minutes=2)
 """How long a pull that was asked for may wait for a worker before it is asked for again."""
 KEEP_RUNS = timedelta(days=30)
-_LEASE_NAME = "scheduler"
+_LEASE_NAME = orgs.SCHEDULER
 
 log = structlog.get_logger()
 

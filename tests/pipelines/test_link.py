@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from config.settings import Settings
 from emulator.server import Emulator
 from models.linked_account import GrantKind
-from pipelines import link
+from pipelines import link, repoint
 from pipelines.terms import Terms
 from salesforce.errors import GrantDead, Misconfigured, SalesforceError
 from store import accounts
@@ -175,3 +175,16 @@ def test_a_grant_without_the_api_scope_is_not_kept(desk: Emulator, start: Any) -
         linker.by_terms(Terms(GrantKind.CLIENT_CREDENTIALS))
     with app.store.read() as tx:
         assert accounts.every(tx) == []
+
+
+def test_a_repointed_account_takes_the_other_orgs_token_alone(reader: Reader) -> None:
+    """Rows and watermarks of the old org are gone; only the new org may be linked."""
+    assert reader.pull("Account").rows_read
+    move = repoint.look(reader.store, "default", "00DRM0000000002")
+    repoint.repoint(reader.store, move, discard=False, clock=reader.clock)
+    assert (reader.count("Account"), reader.mark("Account").since) == (0, None)
+    with pytest.raises(Misconfigured, match="belongs to org"):
+        reader.link(approve_again(reader.org))
+    with reader.store.read() as tx:
+        assert accounts.get(tx, "default") is None
+        assert accounts.org(tx, "default") == move.to
