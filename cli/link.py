@@ -58,7 +58,7 @@ def register(app: typer.Typer, panel: str) -> None:
             ctx.account = account
         with ctx.app(new=True) as parts:
             if refresh_token_stdin:
-                linked = parts.link(sys.stdin.readline().strip())
+                linked = parts.link(_read_token())
             elif client_credentials:
                 linked = _by_client_credentials(parts)
             elif jwt_key is not None and username is not None:
@@ -66,6 +66,13 @@ def register(app: typer.Typer, panel: str) -> None:
             else:
                 linked = _by_person(ctx, parts, in_browser=in_browser)
         _show(ctx, linked, json=json)
+
+
+def _read_token() -> str:
+    token = sys.stdin.readline().strip()
+    if not token:
+        raise ConfigError("standard input holds no refresh token: give it as the first line")
+    return token
 
 
 def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:

@@ -8,11 +8,17 @@ import typer
 from cli import progress
 from cli.context import FAILED, Context, Json, context, print_json
 from models.run import RunOutcome
+from pipelines.cycle import Cycle
 from pipelines.pull import Pulled
 from worker.app import App
 
 _PATIENCE = 30.0  # s for what another process is pulling
 _LOOK_EVERY = 0.2  # s
+_INCOMPLETE = {
+    None: "another process is still pulling what is busy: see scsync status",
+    RunOutcome.HELD: "what is held waits for API calls and is read later: see scsync status",
+    RunOutcome.FAILED: "some objects failed; what the others brought is stored, and so is how far",
+}
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -30,58 +36,55 @@ def register(app: typer.Typer, panel: str) -> None:
     ) -> None:
         """Bring the store up to now: one cycle over the sObjects."""
         ctx = context(typer_context)
+        started = time.monotonic()
         with ctx.app() as parts:
             results = cycle(ctx, parts, objects or [], backfill=backfill)
         if json:
-            print_json([_fields(result) for _, result in results])
+            print_json([_fields(result) for result in results])
         else:
-            _show(ctx, results)
-        if any(result.outcome is None for _, result in results):
-            ctx.say("another process is still pulling what is busy: see scsync status")
-        if any(result.outcome is RunOutcome.FAILED for _, result in results):
-            ctx.say("some objects failed; what the others brought is stored, and so is how far")
-        if any(result.outcome in {None, RunOutcome.FAILED} for _, result in results):
+            _show(ctx, results, time.monotonic() - started)
+        outcomes = {result.outcome for result in results}
+        for outcome, meaning in _INCOMPLETE.items():
+            if outcome in outcomes:
+                ctx.say(meaning)
+        if outcomes & _INCOMPLETE.keys():
             raise typer.Exit(FAILED)
 
 
-def cycle(
-    ctx: Context, parts: App, objects: list[str], *, backfill: bool = False
-) -> list[tuple[float, Pulled]]:
-    """Pull one object after the other, showing progress; give seconds and result of each.
+def cycle(ctx: Context, parts: App, objects: list[str], *, backfill: bool = False) -> list[Pulled]:
+    """Run one cycle, five objects a call where that serves, showing progress.
 
     What another process is pulling is waited for and pulled again: its window may end before now.
     """
     models = parts.chosen(objects) if objects else parts.models
-    results: dict[str, tuple[float, Pulled]] = {}
+    results = {model.sobject: Pulled(sobject=model.sobject, outcome=None) for model in models}
     until = time.monotonic() + _PATIENCE
     with progress.shown(ctx.err) as shown:
         while models:
-            for model in models:
-                started = time.monotonic()
-                result = parts.puller(shown.report).pull(model, backfill=backfill)
-                results[model.sobject] = (time.monotonic() - started, result)
-            models = tuple(model for model in models if not results[model.sobject][1].outcome)
+            puller = parts.puller(shown.report)
+            found = (
+                [puller.pull(model, backfill=True) for model in models]
+                if backfill
+                else Cycle(puller=puller).run(models)
+            )
+            results |= {result.sobject: result for result in found}
+            models = tuple(model for model in models if not results[model.sobject].outcome)
             if time.monotonic() > until:
                 break
             time.sleep(_LOOK_EVERY if models else 0)
     return list(results.values())
 
 
-def _show(ctx: Context, results: list[tuple[float, Pulled]]) -> None:
+def _show(ctx: Context, results: list[Pulled], seconds: float) -> None:
     rows = [
-        [
-            result.sobject,
-            result.outcome or "busy",
-            result.rows_read,
-            result.rows_written,
-            f"{seconds:.1f}",
-        ]
-        for seconds, result in results
+        [result.sobject, result.outcome or "busy", result.rows_read, result.rows_written]
+        for result in results
     ]
-    ctx.table(["OBJECT", "OUTCOME", "READ", "WRITTEN", "SECONDS"], rows)
-    for _, result in results:
+    ctx.table(["OBJECT", "OUTCOME", "READ", "WRITTEN"], rows)
+    for result in results:
         if result.error_message:
             ctx.line(f"{result.sobject}: {result.error_message}")
+    ctx.line(f"{len(results)} objects in {seconds:.1f} s")
 
 
 def _fields(result: Pulled) -> dict[str, object]:

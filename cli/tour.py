@@ -161,7 +161,7 @@ class Tour:
             return ", ".join(f"{number} {state}" for state, number in outbox.counts(tx).items())
 
     def _pull(self) -> list[Pulled]:
-        return [result for _, result in cycle(self._ctx, self._app, [])]
+        return cycle(self._ctx, self._app, [])
 
     def _proof(self, *, json: bool) -> None:
         self._step(5, "Proof", "every record compared with the org, whatever watermarks say")

@@ -61,11 +61,21 @@ class ObjectSettings(BaseModel):
     """`[objects.Case]` in the TOML: what differs for one sObject."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    interval: float | None = Field(default=None, gt=0)
-    freshness: float | None = Field(default=None, gt=0)
-    where: str | None = Field(default=None, min_length=1)
-    fields: tuple[str, ...] | None = None
-    priority: Priority = Priority.NORMAL
+    interval: float | None = Field(
+        default=None, gt=0, description="seconds between pulls while it changes"
+    )
+    freshness: float | None = Field(
+        default=None, gt=0, description="seconds between pulls, at most, while it is quiet"
+    )
+    where: str | None = Field(
+        default=None, min_length=1, description="a SOQL condition: only records that match come"
+    )
+    fields: tuple[str, ...] | None = Field(
+        default=None, description="fields that get columns beside the standard ones"
+    )
+    priority: Priority = Field(
+        default=Priority.NORMAL, description="which objects wait last as API calls run out"
+    )
 
 
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -251,8 +261,12 @@ class _Toml(TomlConfigSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
         super().__init__(settings_cls, path)
         known = set(settings_cls.model_fields) - {"object_settings"}
-        if isinstance(self.init_kwargs.get("objects"), dict):
-            self.init_kwargs["object_settings"] = self.init_kwargs.pop("objects")
+        if isinstance(tables := self.init_kwargs.get("objects"), dict):
+            del self.init_kwargs["objects"]
+            # TOML has one `objects` only: beside tables the list stands among them, as `pull`.
+            if not isinstance(tables.get("pull", {}), dict):
+                self.init_kwargs["objects"] = tables.pop("pull")
+            self.init_kwargs["object_settings"] = tables
         for name in set(self.init_kwargs) - known - {"object_settings"}:
             raise ConfigError(_unknown(str(path), name, known))
         # Empty is unset, as in the environment.
@@ -319,8 +333,16 @@ def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = _near_key(str(problem["loc"][-1]))
         lines.append(f"{_name_of(problem['loc'])}{message}")
     return "; ".join(lines)
+
+
+def _near_key(name: str) -> str:
+    known = list(ObjectSettings.model_fields)
+    near = get_close_matches(name, known, 1)
+    return f"no such setting; {f'did you mean {near[0]}?' if near else 'use ' + ', '.join(known)}"
 
 
 def _name_of(place: tuple[int | str, ...]) -> str:
@@ -339,38 +361,27 @@ def origins(settings: Settings) -> list[Origin]:
     ]
     if cls.toml_file:
         sources.append((str(cls.toml_file), _Toml(cls, cls.toml_file)()))
-    return (
-        [
-            Origin(
-                name=f"{PREFIX}{name.upper()}",
-                value=_shown(name, getattr(settings, name)),
-                origin=next((label for label, found in sources if name in found), "default"),
-                meaning=info.description or "",
-            )
-            for name, info in cls.model_fields.items()
-            if name != "object_settings"
-        ]
-        + [
-            Origin(
-                name=f"objects.{sobject}.interval",
-                value=f"{own.interval:g}",
-                origin=str(cls.toml_file),
-                meaning=f"seconds between pulls of {sobject}",
-            )
-            for sobject, own in settings.object_settings.items()
-            if own.interval
-        ]
-        + [
-            Origin(
-                name=f"objects.{sobject}.fields",
-                value=",".join(own.fields),
-                origin=str(cls.toml_file),
-                meaning=f"fields of {sobject} that get columns beside the standard ones",
-            )
-            for sobject, own in settings.object_settings.items()
-            if own.fields is not None
-        ]
-    )
+    own = [
+        Origin(
+            name=f"objects.{sobject}.{name}",
+            value=_shown(name, value),
+            origin=str(cls.toml_file),
+            meaning=info.description or "",
+        )
+        for sobject, table in settings.object_settings.items()
+        for name, info in ObjectSettings.model_fields.items()
+        if (value := getattr(table, name)) != info.default
+    ]
+    return [
+        Origin(
+            name=f"{PREFIX}{name.upper()}",
+            value=_shown(name, getattr(settings, name)),
+            origin=next((label for label, found in sources if name in found), "default"),
+            meaning=info.description or "",
+        )
+        for name, info in cls.model_fields.items()
+        if name != "object_settings"
+    ] + own
 
 
 def _shown(name: str, value: object) -> str:

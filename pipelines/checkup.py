@@ -46,8 +46,13 @@ def checkup(
     try:
         versions = [version.version for version in client.versions()]
         yield _clock(client.server_time(), clock())
-        yield _version(api_version, versions)
-        yield _limits(client)
+        version = _version(api_version, versions)
+        yield version
+        if version.verdict is Verdict.FAILURE:
+            return
+        limits = _limits(client)
+        yield Finding("login", Verdict.OK, "the org answers, as the user that linked the account")
+        yield limits
     except SalesforceError as error:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "Run scsync link.")
         return
@@ -98,6 +103,9 @@ def _object(  # noqa: PLR0911 - one for each way it may stand
     except SalesforceError as error:
         return Finding(model.sobject, Verdict.FAILURE, error.message, error.remedy or "")
     seen = f"{len(plan.fields)} fields readable"
+    if plan.missing:
+        all_ = len(plan.fields) + len(plan.missing)
+        seen = f"{len(plan.fields)} of {all_} fields readable: see scsync schema"
     if not model.upsert_key or describe is None or not describe.createable:
         return Finding(model.sobject, Verdict.OK, seen)
     remedy = f"Add a text field {key_field} (unique, external id, length 64) in Salesforce."

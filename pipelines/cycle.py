@@ -51,7 +51,7 @@ class Cycle:
     is_refused: bool = False
 
     def run(self, models: Sequence[type[SObject]]) -> list[Pulled]:
-        """Bring these objects up to now; raises what `Puller.pull` raises."""
+        """Bring these objects up to now, each in a result; raises what `Puller.pull` raises."""
         road = self.puller.road
         names = [model.sobject for model in models]
         with road.store.begin() as tx:

@@ -18,7 +18,14 @@ from pipelines.keeper import EVERY, kept
 from pipelines.plan import Plan, Skip
 from pipelines.purpose import Purpose, spending
 from pipelines.walk import BEGINNING, SECOND, Progress, Road, Stopped, Tally, Walk
-from salesforce.errors import Drifted, GrantDead, MalformedQuery, Misconfigured, SalesforceError
+from salesforce.errors import (
+    Drifted,
+    GrantDead,
+    MalformedQuery,
+    Misconfigured,
+    NotFound,
+    SalesforceError,
+)
 from store import records, runs, watermarks
 from store.errors import StoreError
 
@@ -135,7 +142,7 @@ class Puller:
         """Read by the describe we have; if the org refuses a field or object, by a fresh one."""
         try:
             return self._described(model, mark, tally, FRESH, backfill=backfill)
-        except Drifted as error:
+        except (Drifted, NotFound) as error:
             log.info("schema.changed", object=model.sobject, error=str(error))
         with self.road.store.read() as tx:
             mark = watermarks.read(tx, model.sobject)
@@ -267,6 +274,12 @@ def say(result: Pulled) -> None:
     )
 
 
+def _reason(error: SalesforceError) -> str:
+    """Give the line that says why: those before it quote the query, and mark the place."""
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    return lines[-1] if lines else error.code
+
+
 def done(model: type[SObject], tally: Tally) -> Pulled:
     """Tell of a pull that ended well."""
     return Pulled(sobject=model.sobject, outcome=RunOutcome.OK, **vars(tally))
@@ -274,7 +287,7 @@ def done(model: type[SObject], tally: Tally) -> Pulled:
 
 def _bad_filter(plan: Plan, error: SalesforceError) -> Misconfigured:
     return Misconfigured(
-        f"[objects.{plan.model.sobject}] where = {plan.row_filter!r}: {error.message}",
+        f"[objects.{plan.model.sobject}] where = {plan.row_filter!r}: {_reason(error)}",
         code="ROW_FILTER",
         remedy="Write a SOQL condition, as it stands after WHERE.",
     )
@@ -283,9 +296,15 @@ def _bad_filter(plan: Plan, error: SalesforceError) -> Misconfigured:
 def failed_by(model: type[SObject], tally: Tally, error: Exception) -> Pulled:
     """Tell of a pull that this error ended."""
     code = getattr(error, "code", "") or type(error).__name__
-    # Drivers go on, in further lines, to quote the values they choked on.
-    result = failed(model, tally, code, str(error).partition("\n")[0])
+    result = failed(model, tally, code, _in_a_line(error))
     return replace(result, outcome=RunOutcome.HELD) if isinstance(error, Held) else result
+
+
+def _in_a_line(error: Exception) -> str:
+    if isinstance(error, SalesforceError):
+        return " ".join(str(error).split())  # of a query it quotes the text, mark and reason below
+    # Drivers go on, in further lines, to quote the values they choked on.
+    return str(error).partition("\n")[0]
 
 
 def failed(model: type[SObject], tally: Tally, code: str, message: str) -> Pulled:

@@ -48,6 +48,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         transport: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | bool = True,
     ) -> None:
+        self.api_version = api_version
         self._session = Session(
             vault=vault,
             grant=grant or RefreshToken(app),

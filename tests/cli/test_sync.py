@@ -219,3 +219,41 @@ def test_an_object_the_org_lacks_is_skipped_and_said(bare: Desk) -> None:
         verified = bare.run("verify", "User", "WorkOrder")
     assert verified.code == 0
     assert "WorkOrder: not compared: " in verified.said
+
+
+def test_a_quiet_pull_costs_a_call_for_five_objects(filled: Desk, org: Emulator) -> None:
+    """The verb asks as the daemon does: fourteen objects, three calls."""
+    filled.run("pull")
+    org.control("DELETE", "requests")
+    assert filled.run("pull").code == 0
+    counts = org.control("GET", "requests")["counts"]
+    calls = {kind: number for kind, number in counts.items() if kind != "versions"}
+    assert sum(calls.values()) == 3, counts
+
+
+def test_what_waits_for_api_calls_is_told_as_incomplete(bare: Desk) -> None:
+    """A pull that holds back to leave the rest to writes exits 1, and says that it goes on."""
+    with Emulator(cases=200) as org:
+        bare.settings = login(org)
+        assert bare.run("pull", "User").code == 0
+        org.limits(used=99_000)
+        bare.run("pull", "User")
+        held = bare.run("pull", "User")
+    assert (held.code, "waits for API calls" in held.said) == (1, True)
+    assert "held" in held.out
+
+
+def test_a_wrong_api_version_is_no_missing_object(bare: Desk, own_org: Emulator) -> None:
+    """An org answers an unknown version as it does an unknown object; the remedy is another."""
+    bare.settings = {**login(own_org), "API_VERSION": "99.0"}
+    done = bare.run("pull", "Case")
+    assert (done.code, "Set SCSYNC_API_VERSION to one of" in done.out) == (1, True)
+    assert "does not speak 99.0" in bare.run("doctor").out
+
+
+def test_a_row_filter_that_is_wrong_says_why(bare: Desk, own_org: Emulator) -> None:
+    """In one line: the setting, and what the org has against it."""
+    bare.settings = login(own_org)
+    (bare.folder / "scsync.toml").write_text('[objects.Case]\nwhere = "Sttus = 1"\n')
+    done = bare.run("pull", "Case")
+    assert (done.code, "No such column 'Sttus'" in " ".join(done.out.split())) == (1, True)

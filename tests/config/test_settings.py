@@ -77,6 +77,32 @@ def test_an_object_may_have_an_interval_of_its_own() -> None:
     assert shown["objects.Case.interval"] == ("5", "scsync.toml")
 
 
+def test_an_objects_own_settings_are_shown_and_a_slip_is_named() -> None:
+    """All five of them; the list of objects stands beside the tables, as `pull`."""
+    toml = """
+        [objects]
+        pull = ["Case", "Thing__c"]
+        [objects.Case]
+        freshness = 60
+        where = "Origin = 'Web'"
+        fields = ["A__c", "B__c"]
+        priority = "high"
+    """
+    Path("scsync.toml").write_text(toml)
+    settings = load()
+    assert settings.objects == ("Case", "Thing__c")
+    shown = {entry.name: entry.value for entry in origins(settings) if "Case." in entry.name}
+    assert shown == {
+        "objects.Case.freshness": "60",
+        "objects.Case.where": "Origin = 'Web'",
+        "objects.Case.fields": "A__c,B__c",
+        "objects.Case.priority": "high",
+    }
+    Path("scsync.toml").write_text('[objects.Case]\nwher = "x"\n')
+    with pytest.raises(ConfigError, match=r"\[objects.Case\] wher: .*did you mean where"):
+        load()
+
+
 def test_a_toml_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SCSYNC_CONFIG names it; a name that leads nowhere is an error, not a default."""
     other = tmp_path / "other.toml"
