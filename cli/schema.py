@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import Json, context, print_json, short
+from cli.context import Context, Json, context, print_json, short
 from models.field_state import FieldState, FieldStatus
 from models.finding import Finding
 from models.sobject import SObject
@@ -37,11 +37,8 @@ def register(app: typer.Typer, panel: str) -> None:
             version = ctx.settings.api_version
             print_json({"api_version": version, "columns": found, "findings": _plain(noticed)})
             return
-        rows = [
-            [f"{one['table']}.{one['column']}", one["field"], one["kind"], _said(one)]
-            for one in found
-        ]
-        ctx.table(["COLUMN", "FIELD", "KIND", "STATUS"], rows)
+        for model in models:
+            _show(ctx, [one for one in found if one["sobject"] == model.sobject])
         ctx.line(f"API version {ctx.settings.api_version}")
         for one in noticed:
             subject = f"{one.sobject}.{one.subject}" if one.subject else one.sobject
@@ -75,13 +72,30 @@ def _columns(
         }
 
 
+def _show(ctx: Context, columns: list[dict[str, Any]]) -> None:
+    """Print one object's table; what several columns have in common is said once, below it."""
+    ctx.line(f"{columns[0]['sobject']}, in the table {columns[0]['table']}:")
+    rows = [[one["column"], one["field"], one["kind"], _said(one)] for one in columns]
+    ctx.table(["COLUMN", "FIELD", "KIND", "STATUS"], rows)
+    reasons: dict[str, list[str]] = {}
+    for one in columns:
+        if one["finding"]:
+            reasons.setdefault(one["finding"], []).append(one["field"])
+    for reason, names in reasons.items():
+        everything = len(names) == len(columns)
+        ctx.out.print(f"{'all' if everything else ', '.join(names)}: {reason}", markup=False)
+    if computed := [one for one in columns if one["computed"]]:
+        as_of = computed[0]["as_of"]
+        ctx.line(f"computed fields: as of {short(as_of) if as_of else 'each last read'}")
+    ctx.line("")
+
+
 def _said(one: dict[str, Any]) -> str:
-    """Say in a few words what is not plain of a column."""
+    """Say in a word or two what is not plain of a column."""
     said = [] if one["status"] in {None, FieldStatus.ACTIVE} else [one["status"]]
     said += ["added"] if one["added"] else []
-    if one["computed"]:
-        said.append(f"computed, as of {short(one['as_of'])}" if one["as_of"] else "computed")
-    return ", ".join(said) + (f": {one['finding']}" if one["finding"] and said else one["finding"])
+    said += ["computed"] if one["computed"] else []
+    return ", ".join(said)
 
 
 def _plain(noticed: list[Finding]) -> list[dict[str, Any]]:

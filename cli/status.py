@@ -56,6 +56,9 @@ def show(ctx: Context, found: Overview) -> None:
         ctx.line(f"{finding.sobject}{subject}: {finding.message}")
     states = ", ".join(f"{number:,} {state}" for state, number in found.commands.items())
     ctx.line(f"commands: {states or 'none yet'}")
+    if found.calls:
+        calls = ", ".join(f"{number:,} {purpose}" for purpose, number in found.calls.items())
+        ctx.line(f"our API calls of the last 24 h: {calls}")
 
 
 def _all(found: Overview) -> str:
@@ -106,6 +109,7 @@ def _document(found: Overview) -> dict[str, object]:
         "findings": [one.model_dump(mode="json") for one in found.findings],
         "backfills": [vars(one) for one in found.loading],
         "budget": vars(found.budget) if found.budget else None,
+        "calls": found.calls,
     }
 
 

@@ -42,6 +42,8 @@ def _metrics(view: View) -> Iterator[Metric]:
     kinds = Counter(one.kind for one in view.findings)
     open_ = [Sample({"kind": kind}, number) for kind, number in sorted(kinds.items())]
     yield Metric("scsync_findings", "Open findings by kind.", open_)
+    calls = [Sample({"purpose": purpose}, number) for purpose, number in found.calls.items()]
+    yield Metric("scsync_api_calls", "API calls of ours in 24 hours by purpose.", calls)
     account = found.account
     own = [Sample({"state": s}, bool(account and account.state == s)) for s in AccountState]
     yield Metric("scsync_account_state", "1 at the state that the account is in.", own)

@@ -11,9 +11,9 @@ from models.outbox import CommandState
 from models.run import Run
 from models.sobject import SObject
 from models.watermark import Watermark
-from pipelines.budget import Budget, Outlook
+from pipelines.budget import DAY, Budget, Outlook
 from pipelines.health import Interval, silent_for
-from store import accounts, backfills, findings, outbox, records, runs, watermarks
+from store import accounts, api_calls, backfills, findings, outbox, records, runs, watermarks
 from store.engine import Store
 
 _RED = frozenset({FindingKind.ZERO_ROWS, FindingKind.VANISHED, FindingKind.DRIFT})
@@ -60,6 +60,8 @@ class Overview:
     findings: tuple[Finding, ...]
     loading: tuple[Loading, ...]
     budget: Outlook | None
+    calls: dict[str, int]
+    """API calls of ours in the last 24 hours, by what they were made for."""
     at: datetime
 
     @property
@@ -121,6 +123,7 @@ def overview(
             findings=tuple(findings.every(tx)),
             loading=loading,
             budget=outlook,
+            calls=api_calls.by_purpose(tx, since=now - DAY),
             at=now,
         )
 

@@ -12,7 +12,9 @@ def test_an_object_named_in_the_settings_is_synced(desk: Desk) -> None:
     found = {one["field"]: one for one in columns}
     assert found["ProductCode"]["table"] == "product2s"
     assert (found["ProductCode"]["added"], found["ProductCode"]["status"]) == (True, "active")
-    assert "product2s.product_code" in desk.run("schema", "Product2").out
+    shown = desk.run("schema", "Product2").out
+    assert "Product2, in the table product2s:" in shown
+    assert "product_code" in shown
 
 
 def test_custom_fields_are_those_that_the_settings_choose(desk: Desk) -> None:
@@ -39,3 +41,13 @@ def test_a_name_that_the_org_lacks_is_told_with_near_ones(desk: Desk) -> None:
     desk.settings["OBJECTS"] = "Prodct2"
     done = desk.run("pull")
     assert "did you mean Product2" in done.out + done.err
+
+
+def test_columns_are_not_folded_at_80_places(desk: Desk) -> None:
+    """A name can be copied as it stands; why columns are empty is said once for all of them."""
+    desk.run("pull", "Case", "Entitlement")
+    done = desk.run("schema", "Case", "Entitlement")
+    lines = done.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("has_comments_unread_by_owner ") for line in lines)
+    assert "RecordTypeId, CurrencyIsoCode: this org has never shown it" in lines
