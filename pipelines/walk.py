@@ -26,6 +26,7 @@ Clock = Callable[[], datetime]
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # Date and SystemModstamp have whole seconds: the second that is running belongs to the window.
 SECOND = timedelta(seconds=1)
+_MOST_PATIENCE = 64  # windows
 # What a smaller window cures; other refusals of size speak of the query's text.
 TOO_LARGE = frozenset({"QUERY_TIMEOUT", "READ_TIMEOUT", "OPERATION_TOO_LARGE"})
 
@@ -60,6 +61,37 @@ OnPage = Callable[[Connection, Plan, Batch], None]
 """Called in the transaction that stores a page, after its rows are in."""
 OnWindow = Callable[[Plan, Window], None]
 """Called when a window's rows are in, before it is closed: an error leaves it open."""
+
+
+@dataclass
+class Trial:
+    """When a window may be as wide again as one that failed: where rows are sparse, now and then.
+
+    Each trial that fails doubles how many windows have to work before the next one: a timeout takes
+    the org two minutes.
+    """
+
+    too_wide: timedelta | None = None
+    calm: int = 0
+    """Sparse windows in a row that worked."""
+    patience: int = 1
+    is_on: bool = False
+
+    def failed(self, width: timedelta) -> None:
+        if self.is_on:
+            self.patience = min(self.patience * 2, _MOST_PATIENCE)
+        self.too_wide, self.calm, self.is_on = width, 0, False
+
+    def succeeded(self, width: timedelta, *, is_sparse: bool) -> bool:
+        """Take note of a success; tell whether the next window may be twice as wide."""
+        if self.too_wide and width >= self.too_wide:
+            self.too_wide, self.patience = None, 1
+        self.is_on = False
+        self.calm = self.calm + 1 if is_sparse else 0
+        if self.too_wide is None or width * 2 < self.too_wide:
+            return True
+        self.is_on = self.calm >= self.patience
+        return self.is_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +129,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._late = settling.Late(self.mark, least=self.road.settle)
-        self._too_wide: timedelta | None = None  # the smallest window that failed of late
+        self._trial = Trial()
         self._span = timedelta(seconds=self.mark.span) if self.mark.span else None
 
     def go(self) -> None:
@@ -188,7 +220,8 @@ class Walk:
         half = timedelta(seconds=max(left.total_seconds() // 2, 1))
         smaller = Window(window.since, begin + half)
         log.info("window.halved", seconds=half.total_seconds(), until=smaller.until, why=error.code)
-        self._span, self._too_wide = half, left
+        self._span = half
+        self._trial.failed(left)
         with self.road.store.begin() as tx:
             watermarks.narrow(
                 tx,
@@ -228,13 +261,11 @@ class Walk:
             self.close(tx, window, now)
 
     def _grow(self, window: Window, rows: int) -> None:
-        """Let the span grow after a success: freely where rows are sparse, else below a failure."""
+        """Let the span grow after a success, unless that would fail again."""
         if self._span is None or window.until - window.since < self._span:
             return
-        if rows < self.road.page_size:
-            self._too_wide = None
-        wider = self._span * 2
-        if self._too_wide is None or wider < self._too_wide:
+        if self._trial.succeeded(self._span, is_sparse=rows < self.road.page_size):
+            wider = self._span * 2
             # As wide as all of time is no bound any more.
             self._span = wider if BEGINNING + wider < self.road.clock() else None
 

@@ -10,7 +10,7 @@ from tests.cli.conftest import Desk, login
 
 def _refreshed(org: Emulator) -> tuple[str, str]:
     """Refresh the sandbox; give the new org's id and a refresh token of it."""
-    made = org.control("POST", "org", {"refresh": True, "cases": 200, "seed": 7})
+    made = org.refresh(cases=200, seed=7)
     return str(made["org_id"]), str(made["refresh_token"])
 
 
