@@ -128,22 +128,28 @@ class Remote:
             {"act": "create", "sobject": "Case", "fields": {"Subject": f"case {place}"}}
             for place in range(number)
         ]
-        answer = httpx.post(f"{self.url}/emulator/acts", json=acts, timeout=60)
-        results: list[str] = answer.raise_for_status().json()["results"]
-        self._told = self._journal()[-1]["seq"]
+        results: list[str] = self.control("acts", acts)["results"]
+        self._told = self.journal()[-1]["seq"]
         return results
 
     def subjects(self) -> dict[str, list[str]]:
         """What each case was called since, in the order in which the org was told."""
         told = defaultdict(list)
-        for entry in self._journal():
+        for entry in self.journal():
             if entry["sobject"] == "Case" and "Subject" in entry["fields"]:
                 told[entry["id"]].append(entry["fields"]["Subject"])
         return told
 
-    def _journal(self) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.url}/emulator/journal?since={self._told}", timeout=60)
-        entries: list[dict[str, Any]] = answer.raise_for_status().json()
+    def control(self, path: str, body: Any = None) -> Any:
+        """Ask a control endpoint, or, given something to say, tell it that."""
+        method = "GET" if body is None else "POST"
+        url = f"{self.url}/emulator/{path}"
+        answer = httpx.request(method, url, json=body, timeout=60)
+        return answer.raise_for_status().json()
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Give what was written since the cases were opened."""
+        entries: list[dict[str, Any]] = self.control(f"journal?since={self._told}")
         return entries
 
 
