@@ -31,6 +31,7 @@ from salesforce.errors import Consequence, Drifted, NotFound, Outdated, Salesfor
 from store import claims, ingests
 from store.claims import Settlement
 from store.engine import Store
+from store.errors import StoreContended
 from store.ingests import Crowd
 
 _SETTLED_AT_ONCE = 500
@@ -142,7 +143,7 @@ class Pusher:
                         hand = Hand(entries=ingests.claim(tx, claim, crowd))
                     else:
                         hand = take(tx, claim, folds=self.folds)
-            except IntegrityError:
+            except (IntegrityError, StoreContended):
                 continue  # another worker took a command of the same record in this very moment
             held.extend(claim.until)
             return hand
@@ -233,9 +234,10 @@ class Pusher:
     ) -> Drained:
         if not results:
             return done
-        with self.store.begin() as tx:
-            now = self.clock()
-            ours = claims.settle(tx, results, owner=self.owner, now=now, riders=hand.riders)
+        now = self.clock()
+        ours = self.store.write(
+            lambda tx: claims.settle(tx, results, owner=self.owner, now=now, riders=hand.riders)
+        )
         is_many = len(results) > _FEW
         for entry, result in results:
             riding = [one for one in hand.riders.get(entry.id, ()) if one.id in ours]
@@ -270,5 +272,5 @@ class Pusher:
     def _hand_back(self, entries: Sequence[Taken]) -> None:
         """Return commands that were marked but not sent."""
         if entries:
-            with self.store.begin() as tx:
-                claims.hand_back(tx, entries, owner=self.owner, now=self.clock())
+            now = self.clock()
+            self.store.write(lambda tx: claims.hand_back(tx, entries, owner=self.owner, now=now))

@@ -2,18 +2,22 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 
-from store.errors import StoreError, StoreUnavailable
+from store.errors import StoreContended, StoreError, StoreUnavailable
+
+T = TypeVar("T")
 
 BUSY_MS = 30_000
+_MOST_TURNS = 8
+"""How often work is begun anew that stood in another's way: each time one of them gets through."""
 
 
 class Store:
@@ -40,6 +44,17 @@ class Store:
                 _driver(connection).execute(f"PRAGMA synchronous={1 if relaxed else 2}")
             with connection.begin():
                 yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do work in a transaction, and anew where it and another's waited for each other."""
+        for _ in range(_MOST_TURNS - 1):
+            try:
+                with self.begin() as tx:
+                    return work(tx)
+            except StoreContended:
+                continue
+        with self.begin() as tx:
+            return work(tx)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -76,6 +91,8 @@ def translated() -> Iterator[None]:
         # Of a damaged file SQLite says DatabaseError itself; other subclasses are about values.
         if type(error) not in {DatabaseError, OperationalError, InterfaceError}:
             raise
+        if isinstance(error.orig, psycopg.errors.DeadlockDetected):
+            raise StoreContended("two transactions of the store waited for each other") from error
         raise _explain(str(error.orig or error)) from error
     except (psycopg.OperationalError, sqlite3.OperationalError) as error:
         raise _explain(str(error)) from error

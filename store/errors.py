@@ -9,6 +9,10 @@ class StoreUnavailable(StoreError):  # noqa: N818 - read at the call site
     """The store does not answer now, and may again: try later."""
 
 
+class StoreContended(StoreUnavailable):  # noqa: N818 - read at the call site
+    """Two transactions waited for each other, and ours was undone: nothing of it has happened."""
+
+
 class StoreTooNew(StoreError):  # noqa: N818 - read at the call site
     """A newer scsync made this store."""
 
