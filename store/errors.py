@@ -9,7 +9,7 @@ class StoreUnavailable(StoreError):  # noqa: N818 - read at the call site
     """The store does not answer now, and may again: try later."""
 
 
-class StoreContended(StoreUnavailable):  # noqa: N818 - read at the call site
+class StoreContended(StoreUnavailable):
     """Two transactions waited for each other, and ours was undone: nothing of it has happened."""
 
 
