@@ -1,11 +1,21 @@
 """`scsync action`: what people do at a support desk, by name."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from cli.context import Context, Json, context, print_json
+from cli.manners import (
+    AllowDuplicates,
+    AutoAssign,
+    ExpectedModstamp,
+    OnConflict,
+    given,
+    mannered,
+)
+from cli.prose import plain
 from cli.submit import announce, parse_words, show_receipts
 from models.action import ACTIONS, Action, Verb
 from pipelines.actions import (
@@ -46,8 +56,11 @@ def register(app: typer.Typer, panel: str) -> None:
         where: Annotated[
             list[str] | None, typer.Option(help="Filter, such as Status=New; may be repeated.")
         ] = None,
-        order: Annotated[str | None, typer.Option(help="Field, or 'Field DESC'.")] = None,
-        limit: Annotated[int, typer.Option(help="At most so many records.")] = 50,
+        order: Annotated[
+            str | None, typer.Option(help="Field, 'Field DESC', or several with commas.")
+        ] = None,
+        limit: Annotated[int, typer.Option(help="At most so many records, on each page.")] = 50,
+        page: Annotated[int, typer.Option(help="Which page of a list.")] = 1,
         fields: Annotated[str | None, typer.Option(help="Comma-separated field names.")] = None,
         source: Annotated[
             Source, typer.Option("--from", help="Who answers: the org, or the store.")
@@ -56,6 +69,10 @@ def register(app: typer.Typer, panel: str) -> None:
         key: Annotated[
             str | None, typer.Option(help="Idempotency key: the same key is the same command.")
         ] = None,
+        on_conflict: OnConflict = None,
+        auto_assign: AutoAssign = None,
+        allow_duplicates: AllowDuplicates = None,
+        expected_modstamp: ExpectedModstamp = None,
         json: Json = False,
     ) -> None:
         """Do one of the 34 actions: writes become commands, reads answer at once."""
@@ -67,18 +84,31 @@ def register(app: typer.Typer, panel: str) -> None:
             raise ActionRefused("which action? see scsync action --list")
         name, *rest = words
         found = offered(name, ctx.settings.allows)
+        manners = given(
+            idempotency_key=key,
+            on_conflict=on_conflict,
+            auto_assign=auto_assign,
+            allow_duplicates=allow_duplicates,
+            expected_modstamp=expected_modstamp,
+        )
         if found.verb.writes:
-            _write(ctx, found, rest, key, json=json)
+            _write(ctx, found, rest, manners, json=json)
             return
+        if manners:
+            raise ActionRefused(f"{name} only reads: it takes no {', '.join(manners)}")
         question = Question(
             where=where or (),
             order=order,
             limit=limit,
+            page=page,
             fields=[one.strip() for one in fields.split(",")] if fields else (),
             language=language,
         )
         with ctx.app() as parts:
-            records = answer(_answers(parts, source), found, rest, question)
+            answers = _answers(parts, source)
+            if isinstance(answers, StoreAnswers):
+                _tell_freshness(ctx, answers, found)
+            records = answer(answers, found, rest, question)
         _show(ctx, found, records, json=json)
 
 
@@ -88,11 +118,22 @@ def _answers(parts: App, source: Source) -> OrgAnswers | StoreAnswers:
     return OrgAnswers(client=parts.client, describes=parts.describes)
 
 
-def _write(ctx: Context, found: Action, rest: list[str], key: str | None, *, json: bool) -> None:
+def _tell_freshness(ctx: Context, answers: StoreAnswers, found: Action) -> None:
+    """Say how old an answer may be, beside it."""
+    as_of = answers.as_of(found)
+    if as_of is None:
+        ctx.say(f"{found.sobject} is not pulled to an end yet: run scsync pull {found.sobject}")
+    else:
+        ctx.say(f"as of {as_of:%Y-%m-%d %H:%M} UTC (watermark)")
+
+
+def _write(
+    ctx: Context, found: Action, rest: list[str], manners: dict[str, Any], *, json: bool
+) -> None:
     with ctx.app() as parts:
         words = [str(found.verb), found.sobject, *rest]
-        command = parse_words(words, key, describes=parts.describes)
-        receipts = parts.desk.submit([command])
+        command = parse_words(words, None, describes=parts.describes)
+        receipts = parts.desk.submit([mannered(command, manners)])
         announce(ctx, parts)
     show_receipts(ctx, receipts, json=json)
 
@@ -104,12 +145,18 @@ def _show(ctx: Context, found: Action, records: list[Record], *, json: bool) -> 
     elif found.verb is Verb.GET:
         for name, value in records[0].items():
             if value is not None:
-                ctx.line(f"{name}: {value}")
+                text = "\n".join(plain(line) for line in str(value).splitlines())
+                ctx.line(f"{name}: {text}")
     elif records:
         names = list(records[0])
-        ctx.table(names, [[record[name] for name in names] for record in records])
+        ctx.table(names, [[_cell(record[name]) for name in names] for record in records])
     else:
         ctx.say("nothing found")
+
+
+def _cell(value: Any) -> Any:
+    """Let a customer's words be words: the table would read brackets as colours."""
+    return escape(plain(value)) if isinstance(value, str) else value
 
 
 def _list(ctx: Context, *, json: bool) -> None:

@@ -1,204 +1,154 @@
-"""`scsync commands`: list, show, retry, edit, discard."""
+"""`scsync commands`: list, show, retry, edit, discard, purge."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Connection
 
-from cli.context import Context, Json, context, print_json, short
-from cli.submit import parse_fields
-from config.settings import ConfigError
-from models.outbox import CommandState, OutboxEntry
-from store import outbox, revival
+from cli import commands_moves, commands_purge, commands_show
+from cli.commands_choice import Code, Filters, NewerThan, Object, OlderThan, State
+from cli.context import Context, Json, context, print_json
+from cli.prose import aged, cause, plain, wrapped
+from models.outbox import FAILED, OPEN, OutboxEntry
+from store import listing
+from store.listing import Cause
 
-Id = Annotated[str, typer.Argument(help="The command's id.")]
-MaybeId = Annotated[str | None, typer.Argument(help="One command.")]
-State = Annotated[CommandState | None, typer.Option(help="Only these.")]
-Object = Annotated[str | None, typer.Option("--object", help="Only on this sObject.")]
-Code = Annotated[str | None, typer.Option(help="Only with this error code.")]
-
-_ALL = 1_000_000
-_OURS = {"seq", "lane", "waits_for", "failures", "lease_owner", "lease_until"}
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Which commands: one by its id, or all that match."""
-
-    command_id: str | None
-    state: CommandState | None
-    sobject: str | None
-    code: str | None
-
-    def ids(self, tx: Connection) -> list[str]:
-        if self.command_id:
-            return [self.command_id]
-        found = outbox.listing(
-            tx, state=self.state, sobject=self.sobject, code=self.code, limit=_ALL
-        )
-        return [entry.id for entry in found]
+_OURS = {"seq", "lane", "waits_for", "failures", "lease_owner", "lease_until", "ready"}
+_VARIES = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"  # a command
+    r"|\b(?=[A-Za-z]*\d)[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\b"  # a record
+    r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|\d+(?:[.,:]\d+)*"
+)
 
 
 def register(app: typer.Typer, panel: str) -> None:
     group = typer.Typer(
-        help="List, show, retry, edit or discard what was submitted.",
+        help="List, show, retry, edit, discard or purge what was submitted.",
         epilog="Example: scsync commands list --state rejected",
         no_args_is_help=True,
     )
     app.add_typer(group, name="commands", rich_help_panel=panel)
-    _register_looks(group)
-    _register_moves(group)
+    _register_list(group)
+    commands_show.register(group)
+    commands_moves.register(group)
+    commands_purge.register(group)
 
 
-def _register_looks(group: typer.Typer) -> None:
-    @group.command("list", epilog="Example: scsync commands list --state rejected --object Case")
+def _register_list(group: typer.Typer) -> None:
+    @group.command(
+        "list", epilog="Example: scsync commands list --by-cause --object Case --newer-than 2h"
+    )
     def list_(
         typer_context: typer.Context,
         *,
         state: State = None,
         sobject: Object = None,
         code: Code = None,
-        limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+        older_than: OlderThan = None,
+        newer_than: NewerThan = None,
+        by_cause: Annotated[
+            bool, typer.Option("--by-cause", help="Count what is open or failed by its error.")
+        ] = False,
+        limit: Annotated[int, typer.Option(help="How many, the youngest first.", min=1)] = 20,
         json: Json = False,
     ) -> None:
-        """List the newest commands."""
+        """List commands, or count them by what went wrong."""
         ctx = context(typer_context)
-        with ctx.app() as parts, parts.store.read() as tx:
-            found = outbox.listing(tx, state=state, sobject=sobject, code=code, limit=limit)
-        for entry in found:
-            if json:
-                print_json(_public(entry))
-            else:
-                _line(ctx, entry)
-        if not found:
-            ctx.say("no such command")
+        filters = Filters(
+            state=state, sobject=sobject, code=code, older_than=older_than, newer_than=newer_than
+        )
+        if by_cause:
+            _show_causes(ctx, filters, limit, json=json)
+        else:
+            _show_entries(ctx, filters, limit, json=json)
 
-    @group.command(epilog="Example: scsync commands show 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d")
-    def show(typer_context: typer.Context, command_id: Id, *, json: Json = False) -> None:
-        """Show one command with every attempt."""
-        ctx = context(typer_context)
-        with ctx.app() as parts, parts.store.read() as tx:
-            entry = _known(outbox.get(tx, command_id), command_id)
-            attempts = outbox.attempts(tx, command_id)
+
+def _show_entries(ctx: Context, filters: Filters, limit: int, *, json: bool) -> None:
+    with ctx.app() as parts, parts.store.read() as tx:
+        now = parts.clock()
+        found = listing.latest(tx, filters.choice(now), limit=limit + 1)
+    for entry in found[:limit]:
         if json:
-            tried = [attempt.model_dump(mode="json") for attempt in attempts]
-            print_json({**_public(entry), "tries": tried})
-            return
-        for name, value in _public(entry).items():
-            if value is not None:
-                ctx.line(f"{name:<18} {value}")
-        for one in attempts:
-            why = f": {one.error_code}: {one.error_message}" if one.error_code else ""
-            ctx.line(f"attempt {one.number:<10} {short(one.started_at)} {one.outcome}{why}")
+            print_json(_public(entry))
+        else:
+            _line(ctx, entry, now)
+    if not found:
+        ctx.say("no such command")
+    elif len(found) > limit and not json:
+        ctx.say(f"and more: --limit {10 * limit}, or --by-cause to count them")
 
 
-def _register_moves(group: typer.Typer) -> None:
-    @group.command(epilog="Example: scsync commands retry --state dead --object Case")
-    def retry(
-        typer_context: typer.Context,
-        command_id: MaybeId = None,
-        *,
-        state: State = None,
-        sobject: Object = None,
-        code: Code = None,
-        json: Json = False,
-    ) -> None:
-        """Return rejected or dead commands to the queue; they are checked anew."""
-        ctx = context(typer_context)
-        chosen = Chosen(command_id, state, sobject, code)
-        _each(ctx, chosen, revival.revive, done="retried", json=json)
-
-    @group.command(
-        epilog="Example: scsync commands edit 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d Priority=High"
-    )
-    def edit(
-        typer_context: typer.Context,
-        command_id: Id,
-        words: Annotated[
-            list[str], typer.Argument(metavar="Field=value...", help="The new values.")
-        ],
-        *,
-        json: Json = False,
-    ) -> None:
-        """Change fields of a rejected or dead command and return it to the queue."""
-        ctx = context(typer_context)
-        with ctx.app() as parts:
-            with parts.store.read() as tx:
-                entry = _known(outbox.get(tx, command_id), command_id)
-            fields = parse_fields(words, entry.sobject, describes=parts.describes)
-        chosen = Chosen(command_id, None, None, None)
-        _each(
-            ctx,
-            chosen,
-            lambda tx, ids: [one for x in ids for one in revival.edit(tx, x, fields)],
-            done="edited",
-            json=json,
-        )
-
-    @group.command(epilog="Example: scsync commands discard --state dead --code NOT_FOUND")
-    def discard(
-        typer_context: typer.Context,
-        command_id: MaybeId = None,
-        *,
-        state: State = None,
-        sobject: Object = None,
-        code: Code = None,
-        json: Json = False,
-    ) -> None:
-        """Give commands up for good; they stay listed as discarded."""
-        ctx = context(typer_context)
-        chosen = Chosen(command_id, state, sobject, code)
-        with ctx.app() as parts:
-            now = parts.clock()
-        _each(
-            ctx,
-            chosen,
-            lambda tx, ids: revival.discard(tx, ids, now=now),
-            done="discarded",
-            json=json,
-        )
-
-
-def _each(
-    ctx: Context,
-    chosen: Chosen,
-    move: Callable[[Connection, Sequence[str]], list[str]],
-    *,
-    done: str,
-    json: bool,
-) -> None:
-    if chosen.command_id is None and chosen.state is None:
-        raise ConfigError("name a command, or choose some by --state (and --object, --code)")
-    with ctx.app() as parts, parts.store.begin() as tx:
-        moved = move(tx, chosen.ids(tx))
-    if chosen.command_id and not moved:
-        raise ConfigError(
-            f"{chosen.command_id} cannot be {done}: unknown, or in no state for it; "
-            "see scsync commands list"
-        )
-    if json:
-        print_json({done: moved})
-    else:
-        ctx.line(f"{len(moved):,} {done}")
-
-
-def _line(ctx: Context, entry: OutboxEntry) -> None:
+def _line(ctx: Context, entry: OutboxEntry, now: datetime) -> None:
     """Print what fits 80 columns, and below it what went wrong."""
-    tries = f"{entry.attempts} tries" if entry.attempts > 1 else ""
-    ctx.line(f"{entry.id}  {entry.state:<9}  {entry.op:<7} {entry.sobject:<17} {tries}".rstrip())
+    what = f"{plain(entry.op):<7} {plain(entry.sobject):<17}"
+    ctx.line(f"{entry.id}  {entry.state:<9}  {what} {aged(listing.since(entry), now):>5}")
     if entry.error_code:
-        ctx.line(f"    {entry.error_code}: {entry.error_message}")
-
-
-def _known(entry: OutboxEntry | None, command_id: str) -> OutboxEntry:
-    if entry is None:
-        raise ConfigError(f"there is no command {command_id}: see scsync commands list")
-    return entry
+        wrapped(ctx, cause(entry.error_code, entry.error_message))
 
 
 def _public(entry: OutboxEntry) -> dict[str, Any]:
     return {
-        name: value for name, value in entry.model_dump(mode="json").items() if name not in _OURS
+        name: value
+        for name, value in entry.model_dump(mode="json", warnings=False).items()
+        if name not in _OURS
     }
+
+
+@dataclass
+class _Group:
+    """Commands that share a cause, once what varies in its message is blanked."""
+
+    state: str
+    sobject: str
+    error_code: str | None
+    error_message: str | None
+    commands: int = 0
+    oldest: datetime | None = None
+    example: str = ""
+    place: int = 0
+
+    def add(self, some: Cause) -> None:
+        self.commands += some.commands
+        if not self.place or some.example < self.place:
+            self.place = some.example
+        # What another program wrote may be no instant.
+        if isinstance(some.oldest, datetime):
+            self.oldest = min(self.oldest or some.oldest, some.oldest)
+
+
+def _show_causes(ctx: Context, filters: Filters, limit: int, *, json: bool) -> None:
+    with ctx.app() as parts, parts.store.read() as tx:
+        now = parts.clock()
+        groups = _grouped(listing.causes(tx, filters.choice(now, (*OPEN, *FAILED))))
+        shown = sorted(groups, key=lambda one: -one.commands)[:limit]
+        ids = listing.ids_by_place(tx, [one.place for one in shown])
+    for one in shown:
+        one.example = ids.get(one.place, "")
+        if json:
+            print_json({name: value for name, value in vars(one).items() if name != "place"})
+        else:
+            _group_line(ctx, one, now)
+    if not groups:
+        ctx.say("no such command")
+    elif len(groups) > limit and not json:
+        ctx.say(f"and {len(groups) - limit:,} more causes: --limit {len(groups)}")
+
+
+def _grouped(causes: Iterable[Cause]) -> list[_Group]:
+    found: dict[tuple[str, str, str | None, str | None], _Group] = {}
+    for one in causes:
+        message = one.error_message and _VARIES.sub("#", one.error_message)
+        key = (one.state, one.sobject, one.error_code, message)
+        found.setdefault(key, _Group(*key)).add(one)
+    return list(found.values())
+
+
+def _group_line(ctx: Context, one: _Group, now: datetime) -> None:
+    counted = f"{one.commands:>7,} {one.state:<9} {plain(one.sobject):<17}"
+    ctx.line(f"{counted} {aged(one.oldest, now):>5}  {one.example}")
+    if one.error_code:
+        wrapped(ctx, cause(one.error_code, one.error_message), indent=8)

@@ -1,11 +1,13 @@
 """`scsync status`: how fresh the store is and where the commands stand."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from pipelines.overview import ObjectStatus, Overview, short
+from store import tallies
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -15,10 +17,14 @@ def register(app: typer.Typer, panel: str) -> None:
         ctx = context(typer_context)
         with ctx.app() as parts:
             found = parts.overview()
+            with parts.store.read() as tx:
+                purged = tallies.totals(tx)
         if json:
-            print_json(_document(found))
+            print_json({**_document(found), "purged": purged})
         else:
             show(ctx, found)
+            if purged:
+                ctx.line(f"purged: {_counted(purged)}")
         if found.reasons:
             raise typer.Exit(NEEDS_A_PERSON)
 
@@ -54,11 +60,13 @@ def show(ctx: Context, found: Overview) -> None:
     for finding in told:
         subject = f".{finding.subject}" if finding.subject else ""
         ctx.line(f"{finding.sobject}{subject}: {finding.message}")
-    states = ", ".join(f"{number:,} {state}" for state, number in found.commands.items())
-    ctx.line(f"commands: {states or 'none yet'}")
+    ctx.line(f"commands: {_counted(found.commands) or 'none yet'}")
     if found.calls:
-        calls = ", ".join(f"{number:,} {purpose}" for purpose, number in found.calls.items())
-        ctx.line(f"our API calls of the last 24 h: {calls}")
+        ctx.line(f"our API calls of the last 24 h: {_counted(found.calls)}")
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {what}" for what, number in numbers.items())
 
 
 def _all(found: Overview) -> str:

@@ -2,18 +2,22 @@
 
 import json as jsonlib
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli.context import Context, Json, context, print_json
+from cli.progress import shown
 from config.settings import ConfigError
 from models.command import Command, InvalidCommand, Op
+from models.outbox import KeyKind
+from pipelines import pull
 from pipelines.describes import Describes
-from pipelines.submit import Receipt, parse_lines
+from pipelines.submit import Calls, Progress, Receipt, Rehearsal
 from salesforce.errors import Rejected
 from worker import broker as brokers
 from worker.actors import declare
@@ -22,6 +26,11 @@ from worker.bells import Bells
 
 _JSON_KINDS = frozenset({"boolean", "int", "long", "double", "currency", "percent"})
 _EXAMPLE = "Example: scsync submit update Case 500xx0000000001AAA Priority=High"
+_KEPT_BY = {
+    KeyKind.EXTERNAL_ID: "an external id",
+    KeyKind.IDEMPOTENCY: "an idempotency key",
+    KeyKind.PROBE: "a probe",
+}
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -42,6 +51,9 @@ def register(app: typer.Typer, panel: str) -> None:
         key: Annotated[
             str | None, typer.Option(help="Idempotency key: the same key is the same command.")
         ] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Only check, and show the calls it would lead to.")
+        ] = False,
         json: Json = False,
     ) -> None:
         """Accept commands: checked against the org's describe, then stored, then announced."""
@@ -50,10 +62,13 @@ def register(app: typer.Typer, panel: str) -> None:
             raise ConfigError("give either a command or --file: see scsync submit --help")
         if file is not None and key is not None:
             raise ConfigError("--key is for one command; in a file, each names its idempotency_key")
-        with ctx.app() as parts, _commands(parts, words or [], file, key) as commands:
-            receipts = parts.desk.submit(commands)
-            announce(ctx, parts)
-        show_receipts(ctx, receipts, json=json)
+        with ctx.app() as parts:
+            if dry_run:
+                show_rehearsal(ctx, _rehearsal(parts, words or [], file, key), json=json)
+                return
+            with _accepted(ctx, parts, words or [], file, key) as receipts:
+                announce(ctx, parts)
+                show_receipts(ctx, receipts, json=json)
 
 
 def announce(ctx: Context, parts: App) -> None:
@@ -69,24 +84,60 @@ def announce(ctx: Context, parts: App) -> None:
         ctx.say(f"scsync: accepted; not announced yet: {error}")
 
 
-@contextmanager
-def _commands(
-    parts: App, words: list[str], file: str | None, key: str | None
-) -> Iterator[Iterable[Command]]:
+def _rehearsal(parts: App, words: list[str], file: str | None, key: str | None) -> Rehearsal:
     if file is None:
-        yield [parse_words(words, key, describes=parts.describes)]
-    elif file == "-":
-        yield parse_lines(sys.stdin)
-    else:
-        try:
-            handle = Path(file).open(encoding="utf-8")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise ConfigError(f"{file}: {error.strerror}") from None
-        with handle:
-            try:
-                yield parse_lines(handle)
-            except UnicodeDecodeError as error:
-                raise ConfigError(f"{file} is not UTF-8: {error.reason}") from None
+        return parts.desk.rehearse([parse_words(words, key, describes=parts.describes)])
+    with _lines(file) as lines:
+        return parts.desk.rehearse_lines(lines)
+
+
+@contextmanager
+def _accepted(
+    ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
+) -> Iterator[Iterable[Receipt]]:
+    if file is None:
+        yield parts.desk.submit([parse_words(words, key, describes=parts.describes)])
+        return
+    with ExitStack() as stack:
+        with _lines(file) as lines, _told(ctx) as report:
+            receipts = stack.enter_context(parts.desk.submit_lines(lines, report=report))
+        yield receipts
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[Iterable[str]]:
+    if file == "-":
+        with _as_utf8("standard input"):
+            yield sys.stdin
+        return
+    try:
+        handle = Path(file).open(encoding="utf-8")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from None
+    with handle, _as_utf8(file):
+        yield handle
+
+
+@contextmanager
+def _as_utf8(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name} is not UTF-8: {error.reason}") from None
+
+
+@contextmanager
+def _told(ctx: Context) -> Iterator[Callable[[Progress], None]]:
+    """Show how far a long file is; what is short has ended before there is anything to see."""
+    with shown(ctx.err) as screen:
+
+        def report(progress: Progress) -> None:
+            if progress.stored:
+                screen.report(pull.Progress("stored", progress.stored, progress.checked))
+            else:
+                screen.report(pull.Progress("checked", progress.checked, None))
+
+        yield report
 
 
 def parse_words(words: list[str], key: str | None, *, describes: Describes) -> Command:
@@ -135,13 +186,53 @@ def _value(text: str, kind: str | None) -> Any:
     return text
 
 
-def show_receipts(ctx: Context, receipts: list[Receipt], *, json: bool) -> None:
-    if json:
-        for receipt in receipts:
-            print_json({"id": receipt.id, "repeated": receipt.repeated})
-        return
+def show_receipts(ctx: Context, receipts: Iterable[Receipt], *, json: bool) -> None:
+    """Print one line a command, as they come."""
+    known: Counter[bool] = Counter()
     for receipt in receipts:
-        sys.stdout.write(receipt.id + "\n")
-    repeated = sum(receipt.repeated for receipt in receipts)
-    note = f", {repeated:,} of them known by their idempotency key" if repeated else ""
-    ctx.say(f"{len(receipts):,} accepted{note}; `scsync up` applies them, or now: scsync push")
+        known[receipt.repeated] += 1
+        if json:
+            print_json({"id": receipt.id, "repeated": receipt.repeated})
+        else:
+            sys.stdout.write(receipt.id + "\n")
+    if json:
+        return
+    note = f", {known[True]:,} of them known by their idempotency key" if known[True] else ""
+    accepted = f"{known.total():,} accepted{note}"
+    ctx.say(f"{accepted}; `scsync up` applies them, or now: scsync push")
+
+
+def show_rehearsal(ctx: Context, found: Rehearsal, *, json: bool) -> None:
+    """Print the requests by kind."""
+    if json:
+        counts = {"commands": found.commands, "repeated": found.repeated, "calls": found.calls}
+        print_json({**counts, "by_kind": [_call_document(one) for one in found.kinds.values()]})
+        return
+    for one in found.kinds.values():
+        ctx.line(_call_line(one))
+    note = f", {found.repeated:,} of them known already" if found.repeated else ""
+    ctx.say(f"{found.commands:,} would be accepted{note}; nothing was stored")
+    ctx.say("folding, and what else is in the queue, may change the number of calls")
+
+
+def _call_line(one: Calls) -> str:
+    calls = "1 call" if one.calls == 1 else f"{one.calls:,} calls"
+    by = f" by {one.kind.key_field}" if one.kind.key_field else ""
+    line = f"{calls}: {one.kind.verb} {one.commands:,} {one.kind.sobject}{by}"
+    for how, number in one.kept_single.items():
+        of_them = "" if number == one.commands else f"{number:,} of them "
+        line += f", {of_them}kept single by {_KEPT_BY[how]}"
+    return line
+
+
+def _call_document(one: Calls) -> dict[str, Any]:
+    return {
+        "op": str(one.kind.verb),
+        "sobject": one.kind.sobject,
+        "key_field": one.kind.key_field,
+        "auto_assign": one.kind.manner.auto_assign,
+        "allow_duplicates": one.kind.manner.allow_duplicates,
+        "calls": one.calls,
+        "commands": one.commands,
+        "kept_single_by": {str(how): number for how, number in one.kept_single.items()},
+    }

@@ -20,11 +20,14 @@ from salesforce.client import Client
 from salesforce.describe import Describe
 from salesforce.errors import NotFound
 from salesforce.ids import is_id, to_18
+from store import watermarks
 from store.engine import Store
 
 Record = dict[str, Any]
 MOST = 2000
 """Records of one answer; whoever wants all of them has tables."""
+FURTHEST = 2000
+"""How many records the org skips at most, SOQL's OFFSET."""
 
 _FILTER = re.compile(
     r"(?P<field>[A-Za-z]\w*)\s*(?P<sign>!=|>=|<=|=|>|<)\s*(?P<value>.*)", re.DOTALL
@@ -71,8 +74,16 @@ class Question:
     where: Sequence[str] = ()
     order: str | None = None
     limit: int = 50
+    page: int = 1
     fields: Sequence[str] = ()
     language: str = "en_US"
+
+    @property
+    def offset(self) -> int:
+        """How many records stand on the pages before."""
+        if self.page < 1:
+            raise ActionRefused(f"pages are counted from 1, there is no page {self.page}")
+        return (self.page - 1) * _bounded(self.limit)
 
 
 @dataclass(frozen=True)
@@ -102,14 +113,22 @@ class OrgAnswers:
 
     def find(self, action: Action, question: Question) -> list[Record]:
         """Read what matches, in one order or another."""
+        offset = question.offset
+        if offset > FURTHEST:
+            raise ActionRefused(
+                f"page {question.page} begins after {offset:,} records, and the org skips "
+                f"{FURTHEST:,} at most: ask the store with --from store, or narrow it by --where"
+            )
         describe = self._describe(action)
         query = soql.select(
             _wanted(action, question, _names(describe)),
             describe.name,
             where=self._where(describe, question.where, _scope(action)),
-            order_by=[_ordering(question.order, _names(describe), describe.name)],
+            order_by=_ordering(question.order, _names(describe), describe.name),
             limit=_bounded(question.limit),
         )
+        if offset:
+            query += f" OFFSET {offset:d}"
         pages = self._client.query(query)
         records = (record for page in pages for record in page.records)
         return [_plain(record) for record in islice(records, question.limit)]
@@ -154,6 +173,11 @@ class StoreAnswers:
     def __init__(self, *, store: Store) -> None:
         self._store = store
 
+    def as_of(self, action: Action) -> datetime | None:
+        """Say up to when the store has everything of the action's object; None: not yet."""
+        with self._store.read() as tx:
+            return watermarks.read(tx, action.sobject).since
+
     def get(self, action: Action, record_id: str, fields: Sequence[str] = ()) -> Record:
         """Read one record as the last pull left it."""
         table, columns = _table(action)
@@ -181,12 +205,14 @@ class StoreAnswers:
         kinds = {name: kind for name, (_, kind) in columns.items()}
         for one in _filters(question.where, kinds, action.sobject):
             query = query.where(_compared(table.c[columns[one.field][0]], one))
-        name, _, way = _ordering(question.order, columns, action.sobject).partition(" ")
-        column = table.c[columns[name][0]]
-        query = query.order_by(column.desc() if way == "DESC" else column)
+        for term in _ordering(question.order, columns, action.sobject):
+            name, _, way = term.partition(" ")
+            column = table.c[columns[name][0]]
+            # As in SOQL, whichever way it goes.
+            query = query.order_by((column.desc() if way == "DESC" else column).nulls_first())
+        query = query.limit(_bounded(question.limit)).offset(question.offset)
         with self._store.read() as tx:
-            rows = tx.execute(query.limit(_bounded(question.limit))).mappings()
-            return [dict(row) for row in rows]
+            return [dict(row) for row in tx.execute(query).mappings()]
 
 
 def _table(action: Action) -> tuple[Table, dict[str, tuple[str, Kind]]]:
@@ -269,13 +295,19 @@ def _value(name: str, text: str, kind: Kind) -> object:
     return moment
 
 
-def _ordering(given: str | None, known: Iterable[str], sobject: str) -> str:
-    if given is None:
-        return "Id"
-    found = _ORDER.fullmatch(given.strip())
+def _ordering(given: str | None, known: Iterable[str], sobject: str) -> list[str]:
+    """Read `Status, CreatedDate DESC`; by Id in the end, so that pages fit together."""
+    names = {one.lower(): one for one in known}
+    terms = [_term(text, names, sobject) for text in given.split(",")] if given else []
+    by_id = any(term.partition(" ")[0] == "Id" for term in terms)
+    return terms if by_id else [*terms, "Id"]
+
+
+def _term(text: str, names: dict[str, str], sobject: str) -> str:
+    found = _ORDER.fullmatch(text.strip())
     if found is None:
-        raise ActionRefused(f"{given!r} is no order: write Field, or Field DESC")
-    name = _known(found["field"], {one.lower(): one for one in known}, sobject)
+        raise ActionRefused(f"{text!r} is no order: write Field, or Field DESC")
+    name = _known(found["field"], names, sobject)
     return f"{name} {(found['way'] or 'ASC').upper()}"
 
 
@@ -299,6 +331,8 @@ def answer(
     answers: OrgAnswers | StoreAnswers, action: Action, words: Sequence[str], question: Question
 ) -> list[Record]:
     """Do what a reading action does; `words` are the record's id, or the term."""
+    if question.page != 1 and action.verb is not Verb.LIST:
+        raise ActionRefused(f"{action.name} has no pages: list_* actions do")
     match action.verb:
         case Verb.LIST if not words:
             return answers.find(action, question)

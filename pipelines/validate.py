@@ -1,15 +1,16 @@
 """Commands checked against describe before anything is stored: what would fail is refused."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from difflib import get_close_matches
-from typing import Any
+from functools import cache
+from string import ascii_letters, ascii_uppercase, digits
+from typing import Any, NamedTuple, TypeAlias
 
-from models.command import REFERENCE, Command, Op
+from models.command import REFERENCE, Command, Fields, Op, Usual, is_reference
 from salesforce.describe import Describe, FieldDescribe
-from salesforce.ids import is_id
 
 _TEXT = frozenset(
     {"string", "textarea", "email", "phone", "url", "combobox", "encryptedstring", "base64"}
@@ -19,6 +20,9 @@ _WHOLE = frozenset({"int", "long"})
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _KNOWLEDGE = "__kav"
 _MOVES = frozenset({Op.PUBLISH, Op.ARCHIVE})
+_BARE = frozenset({Op.CREATE, Op.DELETE})  # what needs no fields
+_NONE, _NO_END = -1, 2**31
+_SIMPLE_ASSIGNMENT = frozenset({None, "true"})
 NEW_VERSION = "NewVersion"
 """What a publish may say: whether the version gets the next number, or takes the old one's."""
 
@@ -35,6 +39,100 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+Form: TypeAlias = tuple[str | None, str | None, Fields]
+"""What names a record (its id, or the field that holds its key) and its fields, in their one form.
+
+Salesforce takes `case` for `Case` and 15 characters for 18; our lanes must not.
+"""
+
+
+class Taker(NamedTuple):
+    """What a field takes: text of some length at a glance, any other value by a closer look."""
+
+    name: str
+    longest: int
+    takes: Callable[[Any], bool]
+
+
+class Checks:
+    """`problems`, compiled for one op on one sObject: quick to say that there are none."""
+
+    def __init__(self, op: Op, describe: Describe) -> None:
+        self.describe = describe
+        self._op = op
+        self._by_key = op in {Op.CREATE, Op.UPSERT}
+        self._serves = op not in _MOVES and not any(_permission(op, describe, describe.name))
+        self._prefix = describe.key_prefix or ""
+        self._takers: dict[str, Taker] = {}
+        self._keys: dict[str, FieldDescribe] = {}
+        self._required = [one.name for one in _wanted(describe)] if op is Op.CREATE else []
+
+    def passed(self, one: Command | Usual) -> Form | None:
+        """Give the form of a command that is all right; None leaves it to `problems` to say."""
+        if not self._serves or one.on_conflict or one.auto_assign not in _SIMPLE_ASSIGNMENT:
+            return None
+        fields = self._fields(one.fields)
+        if fields is None or not (fields or self._op in _BARE):
+            return None
+        if self._by_key:
+            return self._by_its_key(one, fields)
+        record_id = full_id(one.record_id or "")
+        if record_id is None or not record_id.startswith(self._prefix):
+            return None
+        return (record_id, None, fields) if one.external_id_field is None else None
+
+    def _by_its_key(self, one: Command | Usual, fields: Fields) -> Form | None:
+        name, key = one.external_id_field, one.external_id
+        if one.record_id:
+            return None
+        if name or key:
+            field = self._keys.get(name or "") or self._learnt_key(name or "")
+            if field is None or not key or _wrong_key(field, key) or field.name in fields:
+                return None
+            name = field.name
+        elif self._op is Op.UPSERT:
+            return None
+        for required in self._required:
+            if fields.get(required) is None and required != name:
+                return None
+        return None, name or None, fields
+
+    def _fields(self, given: Fields) -> Fields | None:
+        """Put fields under their API names; None as soon as one will not do."""
+        fields = {}
+        takers = self._takers
+        for name, value in given.items():
+            taker = takers.get(name) or self._learnt(name)
+            if taker is None:
+                return None
+            its_name, longest, takes = taker
+            # Most values are texts, and each call costs.
+            if (type(value) is not str or len(value) > longest) and not takes(value):
+                return None
+            fields[its_name] = value
+        return fields
+
+    def _learnt(self, name: str) -> Taker | None:
+        field = self.describe.field(name)
+        if field is None or self._op is Op.DELETE or not _writable(self._op, field):
+            return None
+        return self._takers.setdefault(name, _taker(self._op, field))
+
+    def _learnt_key(self, name: str) -> FieldDescribe | None:
+        field = self.describe.field(name)
+        if field is None or not (field.external_id or field.id_lookup):
+            return None
+        return self._keys.setdefault(name, field)
+
+
+def form_of(command: Command, describe: Describe) -> Form:
+    """Give the form of a command that has no problems."""
+    record_id = full_id(command.record_id) if command.record_id else None
+    key_field = _api_name(command.external_id_field or "", describe) or None
+    fields = {_api_name(name, describe): value for name, value in command.fields.items()}
+    return record_id, key_field, fields
+
+
 def problems(command: Command, describe: Describe | None) -> list[Problem]:
     """List everything that is wrong with a command, best known first; empty: it may be sent."""
     if describe is None:
@@ -48,7 +146,7 @@ def problems(command: Command, describe: Describe | None) -> list[Problem]:
         ]
     return [
         *_target(command, describe),
-        *_permission(command, describe),
+        *_permission(command.op, describe, command.sobject),
         *_fields(command, describe),
         *_required(command, describe),
     ]
@@ -62,7 +160,7 @@ def _target(command: Command, describe: Describe) -> Iterator[Problem]:
             if command.external_id_field or command.external_id:
                 yield from _external_id(command, describe)
         case Op.UPSERT:
-            yield from _external_id(command, describe)
+            yield from _upsert(command, describe)
         case _:
             yield from _record_id(command, describe)
     if command.op in {Op.DELETE, Op.ARCHIVE} and command.fields:
@@ -76,6 +174,12 @@ def _target(command: Command, describe: Describe) -> Iterator[Problem]:
         yield Problem("AUTO_ASSIGN", "auto_assign", "must be true, or the id of an assignment rule")
     if command.op in {Op.UPDATE, Op.UPSERT} and not command.fields:
         yield Problem("FIELDS", "fields", f"{command.op} needs at least one field")
+
+
+def _upsert(command: Command, describe: Describe) -> Iterator[Problem]:
+    yield from _external_id(command, describe)
+    if command.record_id and not is_id(command.record_id):
+        yield _malformed(command.record_id)
 
 
 def _external_id(command: Command, describe: Describe) -> Iterator[Problem]:
@@ -109,11 +213,7 @@ def _record_id(command: Command, describe: Describe) -> Iterator[Problem]:
         yield Problem("RECORD_ID", "record_id", f"{command.op} needs the record's id")
         return
     if not is_id(command.record_id):
-        yield Problem(
-            "MALFORMED_ID",
-            "record_id",
-            f"{command.record_id!r} is not a Salesforce id (15 or 18 letters and digits)",
-        )
+        yield _malformed(command.record_id)
     elif describe.key_prefix and not command.record_id.startswith(describe.key_prefix):
         yield Problem(
             "MALFORMED_ID",
@@ -123,7 +223,12 @@ def _record_id(command: Command, describe: Describe) -> Iterator[Problem]:
         )
 
 
-def _permission(command: Command, describe: Describe) -> Iterator[Problem]:
+def _malformed(record_id: str) -> Problem:
+    message = f"{record_id!r} is not a Salesforce id (15 or 18 letters and digits)"
+    return Problem("MALFORMED_ID", "record_id", message)
+
+
+def _permission(op: Op, describe: Describe, sobject: str) -> Iterator[Problem]:
     allowed = {
         Op.CREATE: describe.createable,
         Op.UPDATE: describe.updateable,
@@ -132,11 +237,11 @@ def _permission(command: Command, describe: Describe) -> Iterator[Problem]:
         Op.PUBLISH: True,
         Op.ARCHIVE: True,
     }
-    if not allowed[command.op]:
+    if not allowed[op]:
         yield Problem(
             "INSUFFICIENT_ACCESS",
             None,
-            f"this user may not {command.op} {command.sobject}: grant the permission in Salesforce",
+            f"this user may not {op} {sobject}: grant the permission in Salesforce",
         )
 
 
@@ -182,6 +287,24 @@ def _writable(op: Op, field: FieldDescribe) -> bool:
     if op is Op.CREATE:
         return field.createable
     return field.updateable if op is Op.UPDATE else field.createable or field.updateable
+
+
+def _taker(op: Op, field: FieldDescribe) -> Taker:
+    def takes(value: Any) -> bool:
+        if value is None:
+            return op is not Op.UPDATE or field.nillable
+        if isinstance(value, dict):
+            return is_reference(value)
+        return _wrong(field, value) is None
+
+    if field.type in _TEXT and field.type != "email":
+        return Taker(field.name, field.length or _NO_END, takes)
+    if field.type != "picklist":
+        return Taker(field.name, _NONE, takes)
+    if not field.restricted_picklist:
+        return Taker(field.name, _NO_END, takes)
+    known = {entry.value for entry in field.picklist_values if entry.active}
+    return Taker(field.name, _NONE, lambda x: (type(x) is str and x in known) or takes(x))
 
 
 def _wrong(field: FieldDescribe, value: Any) -> str | None:  # noqa: PLR0911 - one line a type
@@ -260,9 +383,41 @@ def _required(command: Command, describe: Describe) -> Iterator[Problem]:
         return
     given = {name.lower() for name, value in command.fields.items() if value is not None}
     given.add((command.external_id_field or "").lower())
-    for field in describe.fields:
-        if field.required_on_create and field.type != "boolean" and field.name.lower() not in given:
+    for field in _wanted(describe):
+        if field.name.lower() not in given:
             yield Problem("REQUIRED_FIELD_MISSING", field.name, "is required to create a record")
+
+
+def _wanted(describe: Describe) -> list[FieldDescribe]:
+    return [f for f in describe.fields if f.required_on_create and f.type != "boolean"]
+
+
+_CAPITALS = str.maketrans({x: str(int(x.isupper())) for x in ascii_letters + digits})
+_ALPHABET = {f"{place:05b}"[::-1]: x for place, x in enumerate(f"{ascii_uppercase}012345")}
+
+
+def full_id(text: str) -> str | None:
+    """`to_18` in a tenth of the time, which counts here; None for what is no id."""
+    short = text[:15]
+    try:
+        full = short + _check_characters(short.translate(_CAPITALS))
+    except KeyError:
+        return None
+    return full if text in (full, short) else None
+
+
+@cache
+def _check_characters(capitals: str) -> str:
+    return _ALPHABET[capitals[:5]] + _ALPHABET[capitals[5:10]] + _ALPHABET[capitals[10:]]
+
+
+def is_id(text: str) -> bool:
+    return full_id(text) is not None
+
+
+def _api_name(name: str, describe: Describe) -> str:
+    field = describe.field(name)
+    return field.name if field else name
 
 
 def _offer(names: list[str]) -> str:

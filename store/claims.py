@@ -98,6 +98,12 @@ def claim_unclear(
 
 def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
     """Give the command right behind each of these in its lane, if it waits for nothing else."""
+    query = behind_query(ids, now)
+    return [Taken(*row) for row in tx.execute(_locked(tx, query))] if ids else []
+
+
+def behind_query(ids: Sequence[str], now: datetime) -> Select[Any]:
+    """Choose the commands right behind these, without taking hold of them."""
     first, ahead = commands.alias("first"), commands.alias("ahead")
     following = (
         select(func.min(ahead.c.seq))
@@ -105,7 +111,7 @@ def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
         .correlate(first)
         .scalar_subquery()
     )
-    query = select(*_COLUMNS).where(
+    return select(*_COLUMNS).where(
         commands.c.seq.in_(select(following).where(first.c.id.in_(ids))),
         commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
         is_(CommandState.PENDING),
@@ -114,7 +120,6 @@ def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
         or_(commands.c.not_before.is_(None), commands.c.not_before <= now),
         commands.c.carrier.is_(None),
     )
-    return [Taken(*row) for row in tx.execute(_locked(tx, query))] if ids else []
 
 
 def ride(tx: Connection, riding: Mapping[str, Sequence[Taken]]) -> None:

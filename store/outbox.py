@@ -1,43 +1,244 @@
 """The outbox: commands are appended, found again, listed and counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import re
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+import psycopg
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
+from models.columns import instant_text
 from models.naming import column_name
-from models.outbox import Attempt, CommandState, OutboxEntry, Taken
+from models.outbox import IN_FLIGHT, Attempt, CommandState, Dependency, OutboxEntry, Taken
 from models.sobject import SObject
 from store.conditions import commands as _table
-from store.conditions import is_, is_new, is_open
+from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
+from store.listing import FINISHED
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
+_dependencies = Dependency.__table__  # type: ignore[attr-defined]
+_DEFAULTS = {"priority": 0, "waits_for": 0, "ready": 0, "allow_duplicates": False}
+_INSTANTS = {"expected_modstamp", "not_before", "submitted_at"}
+_DOCUMENTS = {"fields", "depends_on", "base"}
+_SPECIAL = re.compile(r"[\\\t\n\r]")
+_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+_ROOM = 1 << 15  # KiB; the usual 2 MiB hold the indexes of some thousand commands
+_AT_ONCE = 500  # rows of one statement
 
 
-def append(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add commands; one whose id or idempotency key is there already is left as it stands."""
-    if not rows:
+class Row(NamedTuple):
+    """A command to be added; JSON is text here, which the drivers take as it stands."""
+
+    id: str
+    op: str
+    sobject: str
+    record_id: str | None
+    external_id_field: str | None
+    external_id: str | None
+    fields: str
+    idempotency_key: str | None
+    expected_modstamp: datetime | None
+    depends_on: str | None
+    priority: int
+    not_before: datetime | None
+    on_conflict: str | None
+    auto_assign: str | None
+    allow_duplicates: bool
+    base: str | None
+    key_kind: str | None
+    parent: str | None
+    lane: str | None
+
+
+@contextmanager
+def room(tx: Connection) -> Iterator[None]:
+    """Keep more of SQLite's pages at hand while many commands are added: their ids are random."""
+    if tx.dialect.name != "sqlite":
+        yield
         return
-    statement = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
-    tx.execute(statement(_table).on_conflict_do_nothing(), list(rows))
+    driver: sqlite3.Connection = tx.connection.driver_connection  # type: ignore[assignment]
+    (usual,) = driver.execute("PRAGMA cache_size").fetchone()
+    driver.execute(f"PRAGMA cache_size=-{_ROOM}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA cache_size={usual}")
 
 
-def by_key(tx: Connection, keys: Iterable[str]) -> dict[str, str]:
+Columns: TypeAlias = dict[str, list[Any]]
+"""Commands to be added, by columns: those that hold nothing but their default are left out."""
+
+
+def columns_of(rows: Sequence[Row]) -> Columns:
+    """Turn rows round; most columns hold their default, and to write that takes time, too."""
+    return {
+        name: list(values)
+        for name, values in zip(Row._fields, zip(*rows, strict=True), strict=True)
+        if values.count(_DEFAULTS.get(name)) < len(values)
+    }
+
+
+def append(tx: Connection, columns: Columns, *, now: datetime) -> None:
+    """Add commands in this order; one whose id or idempotency key is there is left as it stands."""
+    if not columns or not columns["id"]:
+        return
+    columns = {**columns, "submitted_at": [now] * len(columns["id"])}
+    if tx.dialect.name == "sqlite":
+        _insert(tx, columns)
+    else:
+        _copy(tx, columns)
+
+
+def _insert(tx: Connection, columns: Columns) -> None:
+    """Insert many rows by each statement.
+
+    A statement that fires a trigger keeps a copy of every page that it changes, which for each
+    row would be most of the work. The trigger itself has nothing to do where `seq` is there.
+    """
+    driver: sqlite3.Connection = tx.connection.driver_connection  # type: ignore[assignment]
+    (last,) = driver.execute("SELECT coalesce(max(seq), 0) FROM scsync_commands").fetchone()
+    number = len(columns["id"])
+    for name in _INSTANTS & columns.keys():
+        texts = {value: value and instant_text(value) for value in set(columns[name])}
+        columns[name] = [texts[value] for value in columns[name]]
+    columns["seq"] = list(range(last + 1, last + 1 + number))
+    rows = list(zip(*columns.values(), strict=True))
+    most = driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(columns)
+    for start in range(0, number, at_once := min(_AT_ONCE, most)):
+        some = rows[start : start + at_once]
+        driver.execute(_statement(tuple(columns), len(some)), list(chain.from_iterable(some)))
+
+
+def _copy(tx: Connection, columns: Columns) -> None:
+    """Copy rows straight into the table; where one is met that is there already, one by one."""
+    driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
+    statement = f"COPY scsync_commands ({', '.join(columns)}) FROM STDIN"
+    try:
+        with driver.transaction(), driver.cursor() as cursor, cursor.copy(statement) as copy:
+            # While the server is at some rows, we write the next ones.
+            for start in range(0, len(columns["id"]), _AT_ONCE):
+                some = [_cells(values[start : start + _AT_ONCE]) for values in columns.values()]
+                copy.write("\n".join([*map("\t".join, zip(*some, strict=True)), ""]))
+    except psycopg.errors.UniqueViolation:  # another transaction brought it in this very moment
+        _add_what_is_new(tx, columns)
+
+
+def _cells(values: list[Any]) -> list[str]:
+    """Write a column in COPY's text format; the driver does it value by value, which takes long."""
+    try:
+        is_plain = not _SPECIAL.search("".join(values))
+    except TypeError:  # not all of them are texts
+        is_plain = False
+    if is_plain:
+        return values
+    texts = {value: _cell(value) for value in set(values)}
+    return [texts[value] for value in values]
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return r"\N" if value is None else str(value)
+
+
+def _add_what_is_new(tx: Connection, columns: Columns) -> None:
+    for name in _DOCUMENTS & columns.keys():
+        columns[name] = [value and json.loads(value) for value in columns[name]]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    tx.execute(postgresql.insert(_table).on_conflict_do_nothing(), rows)
+
+
+@lru_cache(maxsize=64)
+def _statement(names: tuple[str, ...], rows: int) -> str:
+    places = f"({', '.join('?' * len(names))})"
+    many = ", ".join([places] * rows)
+    columns = ", ".join(names)
+    # Names are our own, values are bound.
+    return f"INSERT INTO scsync_commands ({columns}) VALUES {many} ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+def by_key(tx: Connection, keys: Collection[str]) -> dict[str, str]:
     """Find the commands that bear these idempotency keys."""
-    found = tx.execute(
-        select(_table.c.idempotency_key, _table.c.id).where(
-            _table.c.idempotency_key.in_(list(keys))
-        )
-    )
-    return dict(found.all())
+    query = select(_table.c.idempotency_key, _table.c.id)
+    return dict(tx.execute(_for_each(tx, keys, _table.c.idempotency_key, query)).all())
 
 
-def known(tx: Connection, ids: Iterable[str]) -> set[str]:
+def known(tx: Connection, ids: Collection[str]) -> set[str]:
     """Tell which of these commands are there already."""
-    return set(tx.execute(select(_table.c.id).where(_table.c.id.in_(list(ids)))).scalars())
+    return set(tx.execute(_for_each(tx, ids, _table.c.id, select(_table.c.id))).scalars())
+
+
+def standing(tx: Connection, ids: Collection[str], *, held: bool = False) -> dict[str, str]:
+    """Say how these commands stand, and have it stay so until we commit.
+
+    One that settles at this moment must see what waits for it, or be seen to have settled.
+    """
+    query = select(_table.c.id, _table.c.state)
+    if held and tx.dialect.name == "postgresql":
+        query = query.with_for_update()
+    return dict(tx.execute(_for_each(tx, sorted(ids), _table.c.id, query)).all())
+
+
+def busy(tx: Connection, lanes: Collection[str]) -> set[str]:
+    """Tell which of these lanes have an open command at this moment."""
+    query = select(_table.c.lane).where(is_open())
+    if tx.dialect.name == "postgresql":
+        return set(tx.execute(_for_each(tx, lanes, _table.c.lane, query.limit(1))).scalars())
+    listed = func.json_each(json.dumps(list(lanes))).table_valued("value", name="listed")
+    is_there = query.where(_table.c.lane == listed.c.value).correlate(listed).exists()
+    return set(tx.execute(select(listed.c.value).where(is_there)).scalars())
+
+
+def merged(tx: Connection, model: type[SObject], ids: Collection[str]) -> set[str]:
+    """Tell which of these records are known to have been merged into another."""
+    table = model.table()
+    query = select(table.c.id).where(table.c.master_record_id > "")
+    return set(tx.execute(_for_each(tx, ids, table.c.id, query)).scalars())
+
+
+def _for_each(
+    tx: Connection, values: Collection[str], column: Column[Any], query: Select[Any]
+) -> Select[Any]:
+    """Ask for each value of a column by its index, with all of them in one parameter.
+
+    Thousands of parameters take longer to send than their rows to find. LATERAL and OFFSET keep
+    PostgreSQL from a plan that reads the whole table, which it would make while that is small.
+    """
+    if tx.dialect.name == "sqlite":
+        listed = func.json_each(json.dumps(list(values))).table_valued("value")
+        return query.where(column.in_(select(listed.c.value)))
+    listed = func.jsonb_array_elements_text(cast(list(values), JSONB)).table_valued("value")
+    one = query.where(column == cast(listed.c.value, column.type)).offset(0).lateral("one")
+    return select(one).select_from(listed.join(one, true()))
+
+
+def link(tx: Connection, waits: Iterable[tuple[str, str]]) -> None:
+    """Write down which command waits for which."""
+    rows = [{"command_id": one, "depends_on": parent} for one, parent in waits]
+    if rows:
+        tx.execute(insert(_dependencies), rows)
 
 
 def unadmitted(tx: Connection, limit: int) -> list[OutboxEntry]:
@@ -98,29 +299,14 @@ def applied_before(tx: Connection, entry: Taken) -> list[tuple[datetime, datetim
 
 
 def counts(tx: Connection) -> dict[str, int]:
-    """Count commands by state."""
-    rows = tx.execute(select(_table.c.state, func.count()).group_by(_table.c.state))
-    return dict(rows.all())
-
-
-def listing(
-    tx: Connection,
-    *,
-    state: str | None = None,
-    sobject: str | None = None,
-    code: str | None = None,
-    limit: int = 50,
-) -> list[OutboxEntry]:
-    """List the newest commands that match."""
-    query = select(_table)
-    for column, value in (
-        (_table.c.state, state),
-        (_table.c.sobject, sobject),
-        (_table.c.error_code, code),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    return _entries(tx, query.order_by(_table.c.seq.desc()).limit(limit))
+    """Count commands by state, from indexes alone: what is open and not in flight is pending."""
+    number = func.count().label("number")
+    in_flight = select(_table.c.state, number).where(is_in_flight()).group_by(_table.c.state)
+    finished = select(_table.c.state, number).where(is_one_of(FINISHED)).group_by(_table.c.state)
+    pending = select(literal(CommandState.PENDING.value), number).where(is_open())
+    found: dict[str, int] = dict(tx.execute(union_all(pending, in_flight, finished)).all())
+    found[CommandState.PENDING] -= sum(found.get(state, 0) for state in IN_FLIGHT)
+    return {state.value: found[state] for state in CommandState if found.get(state)}
 
 
 def is_command_id(text: str) -> bool:

@@ -1,16 +1,24 @@
 """What people do with commands: send back to the queue what failed, change it, give it up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
+from models.command import Conflict
 from models.outbox import FAILED, CommandState, Dependency, Ready
 from store import dependencies, lanes, outbox
 from store.conditions import commands, is_new
 
 _links = Dependency.__table__  # type: ignore[attr-defined]
+_CHUNK = 1_000  # ids in one statement
+_NO_BASE: Mapping[str, Any] = {"expected_modstamp": None, "base": None}
+_AS_IT_IS: Mapping[str, Any] = MappingProxyType({})
+
+CONFLICTS = frozenset({"CONFLICT", "NO_BASIS", "ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE"})
+"""What a command is refused with that was guarded against changes by others."""
 
 
 def revive(tx: Connection, ids: Sequence[str]) -> list[str]:
@@ -21,42 +29,59 @@ def revive(tx: Connection, ids: Sequence[str]) -> list[str]:
     revived: list[str] = []
     wanted = [one for one in ids if outbox.is_command_id(one)]
     while wanted:
-        found = _revived(tx, wanted)
+        found = [one for some in _chunks(wanted) for one in _revived(tx, some)]
         revived += found
-        wanted = _fallen_with(tx, found)
+        wanted = [one for some in _chunks(found) for one in _fallen_with(tx, some)]
     return revived
 
 
-def edit(tx: Connection, command_id: str, fields: Mapping[str, Any]) -> list[str]:
-    """Change fields of a rejected or dead command and return it to the queue."""
-    revived = revive(tx, [command_id])
-    if revived:
-        entry = outbox.get(tx, command_id)
-        known = entry.fields if entry and isinstance(entry.fields, dict) else {}
-        tx.execute(
+def overwrite(tx: Connection, ids: Sequence[str]) -> int:
+    """Have commands that were refused for a conflict win it when they are revived."""
+    number = 0
+    for some in _chunks([one for one in ids if outbox.is_command_id(one)]):
+        changed = tx.execute(
             update(commands)
-            .where(commands.c.id == command_id)
-            .values(fields={**known, **fields}, base=None)
+            .where(
+                commands.c.id.in_(some),
+                _stands(CommandState.REJECTED),
+                commands.c.error_code.in_(CONFLICTS),
+            )
+            .values(on_conflict=Conflict.OVERWRITE, **_NO_BASE)
         )
+        number += changed.rowcount
+    return number
+
+
+def edit(
+    tx: Connection,
+    command_id: str,
+    fields: Mapping[str, Any],
+    manners: Mapping[str, Any] = _AS_IT_IS,
+) -> list[str]:
+    """Change fields of a rejected or dead command, or how it is done, and return it to the queue.
+
+    Where it was guarded by what the store knew, it is guarded by what the store knows now.
+    """
+    before = outbox.get(tx, command_id)
+    revived = revive(tx, [command_id])
+    if before and command_id in revived:
+        known = before.fields if isinstance(before.fields, dict) else {}
+        values = {"fields": {**known, **fields}, "base": None, **manners}
+        was_guarded = before.on_conflict and before.error_code in CONFLICTS
+        if was_guarded or manners.get("on_conflict"):
+            values |= _NO_BASE
+        tx.execute(update(commands).where(commands.c.id == command_id).values(**values))
     return revived
 
 
 def discard(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
     """Give commands up for good, with what waits for them; not what is under way."""
-    states = (CommandState.PENDING, *FAILED)
-    gone = tx.execute(
-        update(commands)
-        .where(
-            commands.c.id.in_([one for one in ids if outbox.is_command_id(one)]),
-            commands.c.state.in_(states),
-            commands.c.carrier.is_(None),
-        )
-        .values(state=CommandState.DISCARDED, finished_at=now, ready=int(Ready.BLOCKED))
-        .returning(commands.c.id, commands.c.lane)
-    ).all()
+    wanted = [one for one in ids if outbox.is_command_id(one)]
+    gone = [row for some in _chunks(wanted) for row in _discarded(tx, some, now)]
     freed = {lane for _, lane in gone if lane}
-    for command_id, _ in gone:
-        freed |= dependencies.fail(tx, command_id, now=now)
+    for some in _chunks([command_id for command_id, _ in gone]):
+        for parent in _awaited(tx, some):
+            freed |= dependencies.fail(tx, parent, now=now)
     lanes.refresh(tx, freed, now=now)
     return [command_id for command_id, _ in gone]
 
@@ -77,10 +102,34 @@ def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: dat
         lanes.refresh(tx, dependencies.fail(tx, command_id, now=now), now=now)
 
 
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def _discarded(tx: Connection, ids: Sequence[str], now: datetime) -> Sequence[Any]:
+    return tx.execute(
+        update(commands)
+        .where(
+            commands.c.id.in_(ids),
+            _stands(CommandState.PENDING, *FAILED),
+            commands.c.carrier.is_(None),
+        )
+        .values(state=CommandState.DISCARDED, finished_at=now, ready=int(Ready.BLOCKED))
+        .returning(commands.c.id, commands.c.lane)
+    ).all()
+
+
+def _awaited(tx: Connection, ids: Sequence[str]) -> list[str]:
+    """Name those of these that others wait for."""
+    query = select(_links.c.depends_on).where(_links.c.depends_on.in_(ids)).distinct()
+    return list(tx.execute(query).scalars())
+
+
 def _revived(tx: Connection, ids: Sequence[str]) -> list[str]:
     revived = tx.execute(
         update(commands)
-        .where(commands.c.id.in_(ids), commands.c.state.in_(FAILED))
+        .where(commands.c.id.in_(ids), _stands(*FAILED))
         .values(
             state=CommandState.PENDING,
             lane=None,
@@ -100,15 +149,18 @@ def _revived(tx: Connection, ids: Sequence[str]) -> list[str]:
 
 def _fallen_with(tx: Connection, ids: Sequence[str]) -> list[str]:
     """Name the commands that were rejected because one of these had failed."""
-    if not ids:
-        return []
+    waited = select(_links.c.command_id).where(_links.c.depends_on.in_(ids))
     found = tx.execute(
-        select(commands.c.id)
-        .join(_links, _links.c.command_id == commands.c.id)
-        .where(
-            _links.c.depends_on.in_(ids),
-            commands.c.state == CommandState.REJECTED,
+        select(commands.c.id).where(
+            commands.c.id.in_(waited),
+            _stands(CommandState.REJECTED),
             commands.c.error_code == dependencies.FAILED_CODE,
         )
     )
-    return list(dict.fromkeys(found.scalars()))
+    return list(found.scalars())
+
+
+def _stands(*states: CommandState) -> ColumnElement[bool]:
+    # As an expression, which no index knows: by its own lights SQLite would look through all
+    # commands that ever failed for each few that are named.
+    return commands.c.state.concat("").in_(states)

@@ -90,6 +90,63 @@ def test_the_store_answers_without_a_call(desk: Desk, org: Emulator) -> None:
     assert org.requests()["total"] == calls
 
 
+def test_an_answer_of_the_store_says_how_fresh_it_is(desk: Desk) -> None:
+    """Beside the records, which stay as they are; the org's own answers are of this moment."""
+    never = desk.run("action", "list_cases", "--from", "store", "--json")
+    assert (never.code, never.out, "run scsync pull Case" in never.said) == (0, "", True)
+    assert desk.run("pull", "Case").code == 0
+    watermark = desk.run("status", "--json").document()["objects"]["Case"]["watermark"]
+    said = f"as of {watermark[:10]} {watermark[11:16]} UTC (watermark)"
+    done = desk.run("action", "list_cases", "--limit", "1", "--from", "store", "--json")
+    assert (done.said, len(done.objects())) == (said, 1)
+    found = done.objects()[0]["Id"]
+    assert desk.run("action", "get_case", found, "--from", "store").said == said
+    assert desk.run("action", "list_cases", "--limit", "1").said == ""
+
+
+@pytest.mark.parametrize("order", ["Status,Priority DESC", "Id DESC", "ClosedDate", None])
+def test_pages_fit_together(desk: Desk, order: str | None) -> None:
+    """Each record once, in one order, from the org and from the store."""
+    assert desk.run("pull", "Case").code == 0
+    words = ["list_cases", "--where", "Priority!=High", "--where", "IsClosed=true"]
+    words += ["--fields", "Id", "--json"] + (["--order", order] if order else [])
+    whole = desk.run("action", *words, "--limit", "60").objects()
+    for source in ("org", "store"):
+        pages = [
+            record
+            for page in ("1", "2", "3")
+            for record in desk.run(
+                "action", *words, "--limit", "20", "--page", page, "--from", source
+            ).objects()
+        ]
+        assert pages == whole
+    assert len({one["Id"] for one in whole}) == 60
+
+
+def test_a_write_says_how_it_is_to_be_done(desk: Desk, org: Emulator) -> None:
+    """The options reach the command, by whichever action writes."""
+    case = org.run(lambda it: it.query_rows("SELECT Id, SystemModstamp FROM Case LIMIT 1"))[0]
+    options = ["--on-conflict", "overwrite", "--auto-assign", "true", "--allow-duplicates"]
+    options += ["--expected-modstamp", "2026-01-31T09:00:00Z", "--key", "k-1"]
+    done = desk.run("action", "update_case", case["Id"], "Priority=Low", *options, "--json")
+    (command,) = done.objects()
+    shown = desk.run("commands", "show", command["id"], "--json").document()
+    names = ("on_conflict", "auto_assign", "allow_duplicates", "idempotency_key")
+    assert [shown[name] for name in names] == ["overwrite", "true", True, "k-1"]
+    assert shown["expected_modstamp"].startswith("2026-01-31T09:00:00")
+
+
+def test_words_of_customers_are_no_markup(desk: Desk, org: Emulator) -> None:
+    """A list shows brackets as they stand, and no control characters."""
+    subject = "[/b] [bold]x\x1b[2J"
+    made = org.act("create", sobject="Case", fields={"Subject": subject})
+    for words in (["list_cases", "--where", f"Id={made}"], ["get_case", made]):
+        done = desk.run("action", *words, "--fields", "Id,Subject")
+        assert done.code == 0
+        assert "[/b] [bold]x" in done.out
+        assert "\x1b" not in done.out
+
+
 def test_a_disabled_action_is_refused_before_any_call(desk: Desk, org: Emulator) -> None:
     """By its name, exit 2; the list says which are enabled."""
     desk.settings |= {"ACTIONS": "get_*,list_*"}
@@ -115,6 +172,13 @@ def test_a_disabled_action_is_refused_before_any_call(desk: Desk, org: Emulator)
         (["list_cases", "--limit", "0"], "a limit is"),
         (["get_case", "500"], "not a record id"),
         (["get_case"], "takes a record id"),
+        (["list_cases", "--page", "0"], "counted from 1"),
+        (["list_cases", "--page", "42"], "2,000 at most: ask the store with --from store"),
+        (["get_case", "500xx0000000001AAA", "--page", "2"], "has no pages"),
+        (["list_cases", "--on-conflict", "merge"], "it takes no on_conflict"),
+        (["update_case", "500xx0000000001AAA", "--auto-assign", "me"], "id of an assignment rule"),
+        (["create_case", "Subject=x", "--on-conflict", "merge"], "is for updates and deletes"),
+        (["update_case", "500xx0000000001AAA", "--expected-modstamp", "now"], "an instant like"),
         (["search_cases", "z"], "at least 2"),
     ],
 )

@@ -18,7 +18,7 @@ from emulator.server import Emulator
 from models import by_name
 from models.outbox import Attempt, OutboxEntry
 from pipelines.compare import stands
-from store import outbox
+from store import listing, outbox
 from store.conditions import commands, is_open
 from store.engine import Store
 from tests.pipelines.push.ground import Clock, settings_for
@@ -164,7 +164,7 @@ class Scene:
     def told(self, stories: Sequence[Story]) -> list[list[Line]]:
         """Give what became of each command, by the outbox."""
         with self._store.read() as tx:
-            entries = iter(outbox.listing(tx, limit=1000)[::-1])
+            entries = iter(sorted(listing.latest(tx, listing.Choice(), limit=1000), key=_place))
             pairs = [[(told, next(entries)) for told in story] for story in stories]
             return [
                 [Line(told.effect, entry, outbox.attempts(tx, entry.id)) for told, entry in story]
@@ -232,3 +232,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
         name: value.get_secret_value() if hasattr(value, "get_secret_value") else value
         for name, value in settings.model_dump(exclude_unset=True).items()
     }
+
+
+def _place(entry: OutboxEntry) -> int:
+    return entry.seq or 0

@@ -19,7 +19,7 @@ from models.command import Command
 from models.outbox import Attempt, OutboxEntry
 from pipelines.compare import stands
 from pipelines.submit import drop_in
-from store import outbox
+from store import listing, outbox
 from store.engine import Store
 from tests.proof.ledger import Ledger
 from tests.proof.orders import Form, Order, Orders
@@ -182,7 +182,7 @@ def _submit(app: App, orders: Iterable[Order], *, by_sql: bool) -> None:
 def _outbox(store: Store) -> tuple[dict[str, OutboxEntry], dict[str, list[Attempt]]]:
     """Read all that the outbox tells."""
     with store.read() as tx:
-        entries = {one.id: one for one in outbox.listing(tx, limit=1_000_000)}
+        entries = {one.id: one for one in listing.latest(tx, listing.Choice(), limit=1_000_000)}
         return entries, {one: outbox.attempts(tx, one) for one in entries}
 
 
