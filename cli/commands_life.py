@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -93,6 +94,6 @@ def _standing(entry: OutboxEntry, carrier: OutboxEntry | None) -> dict[str, Any]
 
 def _references(entry: OutboxEntry) -> list[str]:
     try:
-        return list(read(entry).references())
+        return list(dict.fromkeys(str(UUID(one)) for one in read(entry).references()))
     except InvalidCommand:
         return []  # a row that is no command; its rejection says so

@@ -79,7 +79,8 @@ def _register_retry(group: typer.Typer) -> None:
             wanted = _wanted(parts, command_id, filters, FAILED)
             confirm(len(wanted), "retry", yes=yes)
             moved = _moved(parts, wanted, revive)
-        along = _tell(ctx, command_id, wanted, moved, done="retried", json=json)
+        more = {"overwriting": overwriting} if overwrite else {}
+        along = _tell(ctx, command_id, wanted, moved, done="retried", json=json, **more)
         if json:
             return
         if along:
@@ -187,6 +188,7 @@ def _tell(
     *,
     done: str,
     json: bool,
+    **more: int,
 ) -> int:
     """Say what was done, and give how many went along that were not asked for."""
     if command_id and not moved:
@@ -198,7 +200,7 @@ def _tell(
     along = [one for one in moved if one not in asked]
     own = [one for one in moved if one in asked]
     if json:
-        print_json({done: own, "along": along})
+        print_json({done: own, "along": along, **more})
         return len(along)
     ctx.line(f"{len(own):,} {done}")
     if len(own) < len(asked):

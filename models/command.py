@@ -22,6 +22,8 @@ _LONGEST = {  # characters that the outbox has room for
     "auto_assign": 18,
 }
 _INT32 = 2**31
+_ID = 36  # characters of a UUID
+_HEX_DIGITS = b"0123456789abcdef" * 16
 
 
 class Op(StrEnum):
@@ -150,13 +152,14 @@ def is_reference(value: Mapping[str, Any]) -> bool:
 
 
 def new_ids(number: int) -> list[str]:
-    """Make ids as `uuid4` does, all from one draw."""
-    drawn = os.urandom(16 * number).hex()
-    return [
-        f"{drawn[x : x + 8]}-{drawn[x + 8 : x + 12]}-4{drawn[x + 13 : x + 16]}"
-        f"-a{drawn[x + 17 : x + 20]}-{drawn[x + 20 : x + 32]}"
-        for x in range(0, 32 * number, 32)
-    ]
+    """Make ids as `uuid4` does, all from one draw, and all their digits at once."""
+    drawn = bytearray(os.urandom(_ID * number).translate(_HEX_DIGITS))
+    for place in (8, 13, 18, 23):
+        drawn[place::_ID] = b"-" * number
+    drawn[14::_ID] = b"4" * number
+    drawn[19::_ID] = b"a" * number
+    text = drawn.decode()
+    return [text[start : start + _ID] for start in range(0, _ID * number, _ID)]
 
 
 _Name = Annotated[str, msgspec.Meta(max_length=_LONGEST["external_id_field"])]

@@ -156,6 +156,13 @@ def bare(tmp_path: Path, forks: Forks) -> Desk:
 
 
 @pytest.fixture
+def place(bare: Desk, database_url: str) -> Desk:
+    """A desk with a store, on SQLite and on PostgreSQL; no org."""
+    bare.settings["DATABASE_URL"] = database_url
+    return bare
+
+
+@pytest.fixture
 def desk(tmp_path: Path, forks: Forks, org: Emulator) -> Desk:
     """A folder whose settings name the org, nothing stored yet."""
     return Desk(tmp_path, forks, login(org))

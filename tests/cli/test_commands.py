@@ -15,13 +15,6 @@ from tests.cli.outbox import ago, command, link, put, states, store_of
 VALIDATION = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 
 
-@pytest.fixture
-def place(bare: Desk, database_url: str) -> Desk:
-    """A desk with a store, on SQLite and on PostgreSQL; no org."""
-    bare.settings["DATABASE_URL"] = database_url
-    return bare
-
-
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory, forks: Forks, org: Emulator) -> Desk:
     """A desk that has pulled the cases."""
@@ -187,8 +180,8 @@ def test_a_conflict_is_won_when_a_person_says_so(
     org.act("update", sobject="Case", id=case_ids[1], fields={"Priority": "Medium"})
     filled.run("push")
     assert "CONFLICT" in filled.run("commands", "show", one).out
-    retried = filled.run("commands", "retry", "--code", "CONFLICT", "--overwrite")
-    assert retried.out == "1 retried\n1 of them to overwrite what others have changed\n"
+    retried = filled.run("commands", "retry", "--code", "CONFLICT", "--overwrite", "--json")
+    assert retried.document() == {"retried": [one], "along": [], "overwriting": 1}
     assert filled.run("push", "--json").document()["settled"] == {"applied": 1}
     shown = filled.run("commands", "show", one, "--json").document()
     assert (shown["state"], shown["on_conflict"]) == ("applied", "overwrite")

@@ -92,15 +92,15 @@ def test_new_rows_and_a_resting_account_are_told(desk: Desk, case_ids: list[str]
     assert desk.run("push", "--explain", "--json").document()["account"] == "suspended"
 
 
-def test_a_thousand_go_in_parcels_and_crowds_by_bulk(bare: Desk) -> None:
+def test_a_thousand_go_in_parcels_and_crowds_by_bulk(place: Desk) -> None:
     """Two hundred a request, above the threshold a job; those with a flow of their own alone."""
     put(
-        bare,
+        place,
         *(command(record_id=f"500{n:012}AAA", lane=f"Case/{n}") for n in range(1_000)),
         *(command(op="publish", sobject="Knowledge__kav", fields={}) for _ in range(9)),
     )
-    requests = bare.run("push", "--explain", "--json").document()["requests"]
+    requests = place.run("push", "--explain", "--json").document()["requests"]
     assert sorted(len(one["commands"]) for one in requests) == [*[1] * 9, *[200] * 5]
-    bare.settings["INGEST_ABOVE"] = "900"
-    shown = bare.run("push", "--explain").out
+    place.settings["INGEST_ABOVE"] = "900"
+    shown = place.run("push", "--explain").out
     assert "1,000  update Case, in a Bulk job" in shown

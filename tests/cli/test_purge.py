@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import pytest
 from sqlalchemy import event, text
 
 from models.outbox import FAILED, OPEN, CommandState
@@ -11,13 +10,6 @@ from store import listing, outbox, tallies
 from store.listing import Choice
 from tests.cli.conftest import Desk
 from tests.cli.outbox import ago, command, put, states, store_of
-
-
-@pytest.fixture
-def place(bare: Desk, database_url: str) -> Desk:
-    """A desk with a store, on SQLite and on PostgreSQL; no org."""
-    bare.settings["DATABASE_URL"] = database_url
-    return bare
 
 
 def rows_of(desk: Desk, query: str) -> list[tuple[Any, ...]]:
