@@ -81,9 +81,13 @@ def _show(ctx: Context, results: list[Pulled], seconds: float) -> None:
         for result in results
     ]
     ctx.table(["OBJECT", "OUTCOME", "READ", "WRITTEN"], rows)
+    told: dict[str, list[str]] = {}
     for result in results:
         if result.error_message:
-            ctx.line(f"{result.sobject}: {result.error_message}")
+            told.setdefault(result.error_message, []).append(result.sobject)
+    for message, names in told.items():
+        everybody = 1 < len(names) == len(results)
+        ctx.line(f"{'all' if everybody else ', '.join(names)}: {message}")
     ctx.line(f"{len(results)} objects in {seconds:.1f} s")
 
 

@@ -49,9 +49,8 @@ def show(ctx: Context, found: Overview) -> None:
     ]
     heads = ["OBJECT", "ROWS", "GONE", "WATERMARK", "VERIFIED", "FRESH", "SETTLE", "RUN"]
     ctx.table(heads, rows)
-    for entry in found.objects:
-        if trouble := entry.skipped or entry.last_error:
-            ctx.line(f"{entry.sobject}: {trouble}")
+    for trouble, names in _troubles(found).items():
+        ctx.line(f"{names}: {trouble}")
     for one in found.loading:
         of = f" of {one.total:,}" if one.total else ""
         by = f" by {one.mode}" if one.mode else ""
@@ -67,6 +66,18 @@ def show(ctx: Context, found: Overview) -> None:
 
 def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in numbers.items())
+
+
+def _troubles(found: Overview) -> dict[str, str]:
+    """Say once what several objects have in common."""
+    told: dict[str, list[str]] = {}
+    for entry in found.objects:
+        if trouble := entry.skipped or entry.last_error:
+            told.setdefault(trouble, []).append(entry.sobject)
+    return {
+        trouble: "all" if 1 < len(names) == len(found.objects) else ", ".join(names)
+        for trouble, names in told.items()
+    }
 
 
 def _all(found: Overview) -> str:

@@ -15,6 +15,7 @@ from salesforce.errors import SalesforceError
 
 _SKEW = 60  # s: leases and JWT assertions bear this much
 _LOW = 0.1
+_REMEDY = "Run scsync link; if that does not help, ask Salesforce's administrator."
 
 
 class Verdict(StrEnum):
@@ -54,7 +55,7 @@ def checkup(
         yield Finding("login", Verdict.OK, "the org answers, as the user that linked the account")
         yield limits
     except SalesforceError as error:
-        yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "Run scsync link.")
+        yield Finding("login", Verdict.FAILURE, error.message, error.remedy or _REMEDY)
         return
     for model in models:
         yield _object(model, describes, key_field)

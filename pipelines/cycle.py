@@ -70,7 +70,13 @@ class Cycle:
         return results
 
     def _read(self, models: Sequence[type[SObject]], marks: Mapping[str, Watermark]) -> Results:
-        asks, alone = self._sorted(models, marks)
+        try:
+            asks, alone = self._sorted(models, marks)
+        except GrantDead:
+            raise
+        except SalesforceError as error:  # the org does not even tell the time
+            yield from self._failed(models, error)
+            return
         for place in range(0, len(asks), MOST_QUERIES):
             group = asks[place : place + MOST_QUERIES]
             quiet: list[tuple[Ask, Batch]] = []
@@ -79,7 +85,7 @@ class Cycle:
                     if _goes_alone(answer):
                         alone.append(ask.model)
                     else:
-                        yield self._noted(ask, failed_by(ask.model, Tally(), answer))
+                        yield self._noted(failed_by(ask.model, Tally(), answer))
                 elif answer.final:
                     quiet.append((ask, answer))
                 else:
@@ -186,21 +192,27 @@ class Cycle:
                     results.append(failed_by(ask.model, tally, error))
                 else:
                     results.append(done(ask.model, tally))
-            self._write(tx, asks, results)
+            self._write(tx, results)
         yield from results
 
-    def _noted(self, ask: Ask, result: Pulled) -> Pulled:
+    def _noted(self, result: Pulled) -> Pulled:
         """Write the run of an object whose query brought an error."""
         with self.puller.road.store.begin() as tx:
-            self._write(tx, [ask], [result])
+            self._write(tx, [result])
         return result
 
-    def _write(self, tx: Connection, asks: Sequence[Ask], results: Sequence[Pulled]) -> None:
+    def _failed(self, models: Sequence[type[SObject]], error: SalesforceError) -> Results:
+        results = [failed_by(model, Tally(), error) for model in models]
+        with self.puller.road.store.begin() as tx:
+            self._write(tx, results)
+        yield from results
+
+    def _write(self, tx: Connection, results: Sequence[Pulled]) -> None:
         now = self.puller.road.clock()
         over = {"started_at": now, "finished_at": now}
         found = [{"sobject": one.sobject, **over, **run_values(one)} for one in results]
         runs.record(tx, found)
-        names = [ask.model.sobject for ask in asks]
+        names = [result.sobject for result in results]
         watermarks.release(tx, *names, owner=self.puller.road.owner, now=now)
         for result in results:
             say(result)

@@ -138,7 +138,12 @@ def _chunks(call: Call, response: httpx.Response) -> Iterator[bytes]:
 def _lost(call: Call, error: httpx.RequestError) -> Unavailable | Unclear:
     what = type(error).__name__
     if isinstance(error, _NOTHING_SENT):
-        return Unavailable(f"no connection: {what}", code="UNREACHABLE")
+        url = error.request.url
+        return Unavailable(
+            f"no connection to {url.scheme}://{url.netloc.decode()} ({what})",
+            code="UNREACHABLE",
+            remedy="Check the network; what waits goes on when the org answers.",
+        )
     if call.writes:
         return Unclear(f"sent, reply lost: {what}", code="REPLY_LOST", outcome_unknown=True)
     if isinstance(error, httpx.ReadTimeout):

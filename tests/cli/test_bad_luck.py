@@ -229,3 +229,16 @@ def test_work_resumes_when_postgres_is_back(desk: Desk, own_postgres: Server) ->
     one_line(desk.run("pull", "User"), 1, "does not answer", "SCSYNC_DATABASE_URL")
     own_postgres.start()
     assert desk.run("pull", "User").code == 0
+
+
+def test_an_org_that_is_away_is_named_and_each_object_has_its_run(bare: Desk) -> None:
+    """One line for all of them, with the remedy; the next pull finds everything as it was."""
+    with Emulator(cases=200) as org:
+        bare.settings = login(org)
+        assert bare.run("pull", "User", "Account").code == 0
+    done = bare.run("pull", "User", "Account")
+    assert (done.code, f"all: UNREACHABLE: no connection to {org.url}" in done.out) == (1, True)
+    assert "Check the network" in done.out
+    status = bare.run("status", "--json").document()["objects"]
+    assert {status[name]["last_outcome"] for name in ("User", "Account")} == {"failed"}
+    assert "Check the network" in bare.run("doctor").out
