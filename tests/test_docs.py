@@ -141,11 +141,17 @@ def test_the_dramatiq_example_sends_what_the_worker_takes(redis_url: str) -> Non
 
 
 def test_the_toml_shown_is_read(tmp_path: Path) -> None:
-    """With an interval of its own for an object."""
+    """With settings of its own for an object, each of which stands in the table below it."""
     from config.settings import load  # noqa: PLC0415 - the one test that reads settings
 
     (tmp_path / "scsync.toml").write_text(blocks("toml")[0])
-    assert load(tmp_path / "scsync.toml").interval_of("Case") == 10
+    settings = load(tmp_path / "scsync.toml")
+    assert settings.interval_of("Case") == 10
+    assert settings.objects[0] == "Account"
+    own = settings.object_settings["Case"]
+    for name, info in type(own).model_fields.items():
+        assert getattr(own, name) != info.default, f"{name} is not shown"
+        assert re.search(rf"^\| `{name}` \|", README, re.MULTILINE)
 
 
 def test_links_lead_somewhere() -> None:
