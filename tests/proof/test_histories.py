@@ -1,5 +1,6 @@
 """Random histories of an org, read by cycles that crash: at rest, org and store are equal."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -210,7 +211,7 @@ def test_random_histories_leave_org_and_store_equal(org: Emulator, store: Store)
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=6,
+            max_examples=int(os.environ.get("TEST_HISTORIES", "6")),
             stateful_step_count=25,
             deadline=None,
             derandomize=True,

@@ -1,5 +1,6 @@
 """Killed at random moments, again and again: nothing is lost, nothing ever gets older."""
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +12,8 @@ from emulator.server import Emulator
 from tests.proof.killing import Ground
 from tests.proof.rounds import killed_backfills, killed_cycles
 
-ROUNDS = 8
+ROUNDS = int(os.environ.get("TEST_KILLS", "8"))
+"""Processes killed in each story; a hundred take some minutes."""
 
 
 @pytest.fixture
