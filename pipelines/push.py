@@ -150,8 +150,7 @@ class Pusher:
 
     def _renew(self, held: Held) -> None:
         until = self.clock() + SPAN
-        with self.store.begin() as tx:
-            claims.renew(tx, owner=self.owner, until=until)
+        self.store.write(lambda tx: claims.renew(tx, owner=self.owner, until=until))
         held.extend(until)
 
     def _delivered(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from itertools import compress, islice
 from tempfile import SpooledTemporaryFile
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -59,6 +59,7 @@ _HOPELESS = frozenset({*FAILED, CommandState.DISCARDED})
 _MISSING = CommandState.DISCARDED
 _DOCUMENTS = ("fields", "depends_on", "base")
 _NOUNS = {"Knowledge__kav": "knowledge_article"}
+_Checked: TypeAlias = tuple[OutboxEntry, Row | None, list[Problem]]
 
 
 class Receipt(NamedTuple):
@@ -137,9 +138,11 @@ class Spool:
     """Chunks, in memory while they are few."""
 
     def __init__(self) -> None:
+        self.commands = 0
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by `close`
 
     def add(self, chunk: Chunk) -> None:
+        self.commands += len(chunk.ids)
         body = msgspec.msgpack.encode(chunk)
         self._file.write(len(body).to_bytes(8))
         self._file.write(body)
@@ -160,6 +163,12 @@ class Receipts:
         self.total = 0
         self.repeated = 0
         self._file = SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.total = self.repeated = 0
+        self._file.seek(0)
+        self._file.truncate()
 
     def add(self, ids: list[str], repeated: set[int]) -> None:
         """Take down ids, and the positions of those that are another command's."""
@@ -258,28 +267,29 @@ class Desk:
         clerk = Clerk(self)
         checked = [(entry, *_reread(entry, clerk)) for entry in entries]
         if checked:
-            with self.store.begin() as tx:
-                for entry, row, found in checked:
-                    self._admit(tx, entry, row, found)
+            self.store.write(lambda tx: self._admitted(tx, checked))
         return len(entries)
 
     @contextmanager
     def _stored(
         self, chunks: Iterable[Chunk], report: Callable[[Progress], None] = lambda _: None
     ) -> Iterator[Receipts]:
-        checked = stored = 0
         with closing(Receipts()) as receipts:
             with closing(Spool()) as spool:
                 for chunk in chunks:
                     spool.add(chunk)
-                    checked += len(chunk.ids)
-                    report(Progress(checked, stored))
-                with self.store.begin() as tx, outbox.room(tx):
-                    for chunk in spool:
-                        receipts.add(*self._append(tx, chunk))
-                        stored += len(chunk.ids)
-                        report(Progress(checked, stored))
+                    report(Progress(spool.commands, 0))
+                self.store.write(lambda tx: self._append_all(tx, spool, receipts, report))
             yield receipts
+
+    def _append_all(
+        self, tx: Connection, spool: Spool, receipts: Receipts, report: Callable[[Progress], None]
+    ) -> None:
+        receipts.clear()
+        with outbox.room(tx):
+            for chunk in spool:
+                receipts.add(*self._append(tx, chunk))
+                report(Progress(spool.commands, receipts.total))
 
     def _append(self, tx: Connection, chunk: Chunk) -> tuple[list[str], set[int]]:
         """Store what is new; give the id that answers to each, and which are another command's."""
@@ -306,6 +316,12 @@ class Desk:
             before.ids.update(set(fresh.named).intersection(fresh.ids))
             found.add(len(chunk.ids), fresh)
         return found
+
+    def _admitted(self, tx: Connection, checked: Iterable[_Checked]) -> None:
+        if not lanes.may_admit(tx):
+            return
+        for entry, row, found in checked:
+            self._admit(tx, entry, row, found)
 
     def _admit(
         self, tx: Connection, entry: OutboxEntry, row: Row | None, found: list[Problem]

@@ -379,7 +379,7 @@ def _ours(tx: Connection, ids: Sequence[str], owner: str) -> set[str]:
         commands.c.id.in_(ids), commands.c.lease_owner == owner, commands.c.state.in_(IN_FLIGHT)
     )
     if tx.dialect.name == "postgresql":
-        query = query.with_for_update()
+        query = query.order_by(commands.c.seq).with_for_update()
     return set(tx.execute(query).scalars())
 
 

@@ -32,7 +32,7 @@ def link(tx: Connection, command_id: str, parents: Iterable[str]) -> tuple[int, 
     )
     if tx.dialect.name == "postgresql":
         # A parent that settles at this moment must see the link, or be seen to have settled.
-        query = query.with_for_update()
+        query = query.order_by(_commands.c.seq).with_for_update(read=True)
     states: dict[str, str] = dict(tx.execute(query).all())
     for parent in wanted:
         if states.get(parent, CommandState.DISCARDED) in _FAILED:

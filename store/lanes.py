@@ -62,9 +62,14 @@ def refresh(tx: Connection, lanes: Iterable[str], *, now: datetime) -> None:
         .correlate(listed)
         .scalar_subquery()
     )
+    heads: Any = select(head).select_from(listed)
+    if tx.dialect.name == "postgresql":
+        # Locked in one order: two who refresh the same lanes do not wait for each other.
+        query = select(commands.c.seq).where(commands.c.seq.in_(heads), is_(CommandState.PENDING))
+        heads = tx.execute(query.order_by(commands.c.seq).with_for_update()).scalars().all()
     tx.execute(
         update(commands)
-        .where(commands.c.seq.in_(select(head).select_from(listed)), is_(CommandState.PENDING))
+        .where(commands.c.seq.in_(heads), is_(CommandState.PENDING))
         .values(ready=_readiness(now))
     )
 
@@ -96,6 +101,14 @@ def overlooked(tx: Connection, limit: int = 1_000) -> list[str]:
         commands.c.seq == head,
     )
     return list(tx.execute(query.limit(limit)).scalars())
+
+
+def may_admit(tx: Connection) -> bool:
+    """Tell whether to admit rows: one does at a time, the others need not do the same beside it."""
+    if tx.dialect.name == "sqlite":
+        return True
+    found = tx.execute(select(func.pg_try_advisory_xact_lock(func.hashtext("scsync.admit"))))
+    return bool(found.scalar_one())
 
 
 def admit(tx: Connection, command_id: str, values: Mapping[str, Any], *, now: datetime) -> None:

@@ -1,11 +1,12 @@
 """The store's transactions, and what it says when it cannot be used."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from models.case import Case
@@ -33,6 +34,31 @@ def test_writers_on_one_file_take_turns(store: Store) -> None:
         thread.join()
     with store.read() as tx:
         assert tx.execute(text("SELECT fence FROM scsync_leases")).scalar_one() == 6 * 34
+
+
+def test_work_that_stood_in_anothers_way_is_done_anew(postgres_store: Store) -> None:
+    """Two that lock the same rows in opposite order both get through, each once."""
+    names = ["one", "two"]
+    with postgres_store.begin() as tx:
+        for name in names:
+            tx.execute(text("INSERT INTO scsync_leases (name, fence) VALUES (:n, 0)"), {"n": name})
+    both = Barrier(2)
+
+    def count(order: list[str]) -> None:
+        tries = iter([both.wait])  # they meet in the middle, the first time
+
+        def work(tx: Connection) -> None:
+            for name in order:
+                query = "UPDATE scsync_leases SET fence = fence + 1 WHERE name = :n"
+                tx.execute(text(query), {"n": name})
+                next(tries, lambda: None)()
+
+        postgres_store.write(work)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(count, (names, names[::-1])))
+    with postgres_store.read() as tx:
+        assert tx.execute(text("SELECT fence FROM scsync_leases")).scalars().all() == [2, 2]
 
 
 def test_a_transaction_within_a_transaction_is_refused(sqlite_store: Store) -> None:

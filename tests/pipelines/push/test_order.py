@@ -1,5 +1,6 @@
 """One record's commands are applied in their order, none twice, however many are at work."""
 
+import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from models.outbox import CommandState
-from store import claims, revival
+from store import claims, lanes, revival
 from store.claims import Settlement
 from tests.pipelines.push.ground import Place, delete, update
 
@@ -38,6 +39,20 @@ def test_many_pushers_keep_each_record_in_order(place: Place) -> None:
             break
     order = [f"{n:02}" for n in range(20)]
     assert subjects(place) == dict.fromkeys(cases, order)
+
+
+def test_rows_are_admitted_by_one_at_a_time(place: Place) -> None:
+    """While somebody admits rows, on PostgreSQL nobody else tries the same: they would collide."""
+    fields = json.dumps({"Subject": "x"})
+    columns = {"op": "update", "sobject": "Case", "record_id": place.case(), "fields": fields}
+    command = place.insert(**columns)
+    if not place.app.store.is_sqlite:
+        with place.app.store.begin() as tx:
+            assert lanes.may_admit(tx)
+            place.app.desk.admit()
+        assert place.entry(command).lane is None
+    place.app.desk.admit()
+    assert place.entry(command).lane is not None
 
 
 def test_the_database_itself_refuses_a_second_in_flight(place: Place) -> None:
