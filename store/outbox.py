@@ -5,7 +5,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -44,6 +44,8 @@ _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _ROOM = 1 << 15  # KiB; the usual 2 MiB hold the indexes of some thousand commands
 _AT_ONCE = 500  # rows of one statement
+_CLOCKS = timedelta(minutes=5)
+"""How far the org's clock, which stamps rows, may be ahead of ours."""
 
 
 class Row(NamedTuple):
@@ -197,7 +199,7 @@ def standing(tx: Connection, ids: Collection[str], *, held: bool = False) -> dic
     """
     query = select(_table.c.id, _table.c.state)
     if held and tx.dialect.name == "postgresql":
-        query = query.with_for_update()
+        query = query.with_for_update(read=True)
     return dict(tx.execute(_for_each(tx, sorted(ids), _table.c.id, query)).all())
 
 
@@ -282,15 +284,21 @@ def lock_parents(tx: Connection, model: type[SObject], ids: Sequence[str]) -> di
 
 
 def applied_before(tx: Connection, entry: Taken) -> list[tuple[datetime, datetime]]:
-    """Tell when commands on the same record were applied that were queued before this one."""
-    submitted = select(_table.c.submitted_at).where(_table.c.id == entry.id).scalar_subquery()
+    """Tell when commands on the same record were applied that were queued before this one.
+
+    Those that were unfinished when it was accepted; where it is guarded by the store's row, also
+    those that this row did not show yet.
+    """
+    since: Any = select(_table.c.submitted_at).where(_table.c.id == entry.id).scalar_subquery()
+    if entry.base is not None and entry.expected_modstamp:
+        since = entry.expected_modstamp - _CLOCKS
     query = (
         select(_attempts.c.started_at, _attempts.c.finished_at)
         .join(_table, _table.c.id == _attempts.c.command_id)
         .where(
             _table.c.result_id == entry.record_id,
             _table.c.seq < entry.seq,
-            _table.c.finished_at >= submitted,
+            _table.c.finished_at >= since,
             is_(CommandState.APPLIED),
             _attempts.c.finished_at.is_not(None),
         )

@@ -27,7 +27,7 @@ class Ledger:
     attempts: Mapping[str, Sequence[Attempt]]
     journal: Sequence[Entry]
     touched: Collection[str]
-    """Records that somebody else changed meanwhile."""
+    """Records that somebody else changed meanwhile, in fields that no order is about."""
 
     def differences(self) -> list[str]:
         """Name, a line each, whatever is not as it should be."""
@@ -96,9 +96,9 @@ class Ledger:
             yield f"rejected: {entry.error_code}: {entry.error_message}"
 
     def _may_meet(self, order: Order) -> set[str]:
-        record, guard = order.form.get("record_id"), order.form.get("on_conflict", "overwrite")
+        record = order.form.get("record_id")
         codes = set[str]()
-        if guard != "overwrite" and record in self.touched:
+        if order.form.get("on_conflict") == "reject" and record in self.touched:
             codes.add("CONFLICT")
         if order.form["op"] == "update" and record in self._deleted:
             codes.add("ENTITY_IS_DELETED")

@@ -103,6 +103,20 @@ def test_our_own_commands_are_no_conflict(place: Place) -> None:
     assert place.counts() == {"applied": 2}
 
 
+def test_what_our_commands_did_before_the_store_shows_it_is_no_conflict(place: Place) -> None:
+    """A write of ours that could not be read back does not stand against what came after it."""
+    case = pulled(place)
+    place.org.fault(match={"path": "/queryAll"}, do={"status": 500, "code": "UNKNOWN_EXCEPTION"})
+    place.submit(update(case, Status="Working"))
+    place.drain()
+    assert (place.row("Case", case) or {})["status"] == "New"
+    later(place, 30)
+    guarded = [{**update(case, Status="Closed"), "on_conflict": "reject"}, delete(case)]
+    place.submit(*({**form, "on_conflict": "reject"} for form in guarded))
+    place.drain()
+    assert place.counts() == {"applied": 3}
+
+
 def test_a_guarded_delete_looks_first(place: Place) -> None:
     """Salesforce ignores the header on a delete: a record that was changed is not deleted."""
     kept, gone = pulled(place, Subject="a"), pulled(place, Subject="b")
