@@ -64,11 +64,11 @@ class Topology:
 
     def start(self) -> None:
         self.running = [(role, self.site.start(role)) for role in WRITERS]
-        for _, process in self.running:
-            process.ready()
 
     def strike(self, dice: random.Random) -> None:
-        """Have one thing happen."""
+        """Have one thing happen, when all are at work."""
+        for _, process in self.running:
+            process.ready()
         mishaps = {
             self.kill_worker: 4,
             self.kill_scheduler: 1,
@@ -108,7 +108,7 @@ class Topology:
         found = next(one for one in self.running if one[0] == role)
         found[1].kill()
         self.running.remove(found)
-        self.running.append((role, self.site.start(role).ready()))
+        self.running.append((role, self.site.start(role)))
         self.happened[f"{role} killed"] += 1
 
 
