@@ -30,7 +30,7 @@ from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
-from pipelines.submit import Refused
+from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
 from worker.broker import BrokerUnavailable

@@ -17,7 +17,8 @@ from models.command import Command, InvalidCommand, Op
 from models.outbox import KeyKind
 from pipelines import pull
 from pipelines.describes import Describes
-from pipelines.submit import Calls, Progress, Receipt, Rehearsal
+from pipelines.receipts import Progress, Receipt
+from pipelines.rehearsal import Calls, Rehearsal
 from salesforce.errors import Rejected
 from worker import broker as brokers
 from worker.actors import declare

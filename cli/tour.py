@@ -17,7 +17,7 @@ from console.serving import Serving
 from models.command import Command, Op
 from pipelines.overview import Overview
 from pipelines.pull import Pulled
-from pipelines.submit import Refused
+from pipelines.receipts import Refused
 from pipelines.verify import Verified
 from salesforce import soql
 from store import outbox

@@ -7,7 +7,7 @@ import msgspec
 from console.request import JSON, Answer, Request, document, problem
 from models.command import Command, InvalidCommand
 from models.outbox import Attempt, OutboxEntry
-from pipelines.submit import Refused
+from pipelines.receipts import Refused
 from store import outbox
 from worker.app import App
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 NULL = "#N/A"
+_CELL_MAX = 131_072
+"""What a long text area holds at most."""
 _FIRST_LINE = re.compile(r'(?:[^"\r\n]|"[^"]*")*(\r\n|\n|\r|$)')
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -57,6 +59,8 @@ def read(data: bytes, style: Style) -> Upload:
         lines = list(csv.reader(source, delimiter=DELIMITERS[style.delimiter], strict=True))
     except csv.Error as error:
         raise FileError(f"InvalidBatch : Failed to parse CSV: {error}") from error
+    if any(len(cell) > _CELL_MAX for line in lines for cell in line):
+        raise FileError(f"InvalidBatch : Failed to parse CSV: more than {_CELL_MAX} in a cell")
     if not lines:
         raise FileError("InvalidBatch : The file has no header row")
     header, rows = lines[0], [line for line in lines[1:] if line]

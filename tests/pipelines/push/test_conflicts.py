@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from models.command import Command
-from pipelines.submit import Refused
+from pipelines.receipts import Refused
 from tests.pipelines.push.ground import Place, delete, update
 
 

@@ -1,6 +1,5 @@
 """What is refused at submission, what is the same command, and what other programs may insert."""
 
-import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from models.command import Command, InvalidCommand
-from pipelines.submit import Refused, parse_lines
+from pipelines.receipts import Refused
 from store import claims
 from tests.pipelines.push.ground import Place, create, delete, update
 
@@ -117,13 +116,6 @@ def test_what_is_no_command_is_named(story: str) -> None:
     with pytest.raises(InvalidCommand) as refused:
         Command.from_json(form)
     assert message in str(refused.value)
-
-
-def test_a_file_names_the_line_that_is_no_command() -> None:
-    """Reading a file stops at the first line that is not JSON, by its number; empty lines pass."""
-    lines = [json.dumps(create(Subject="x")), "", "{not json"]
-    with pytest.raises(InvalidCommand, match="line 3 is not JSON"):
-        list(parse_lines(lines))
 
 
 def test_a_disabled_action_is_refused_before_any_call(place_with: Callable[..., Place]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from pipelines import submit
+from pipelines import chunks as spooling
+from pipelines import receipts as telling
+from pipelines.intake import CHUNK
 from tests.pipelines.push.ground import Place, create, update
 from tests.pipelines.push.test_submit_file import case_id, forget, submit_lines
 
@@ -29,13 +31,19 @@ def counted(place: Place, statements: list[str]) -> Iterator[None]:
         event.remove(engine, "before_cursor_execute", listen)
 
 
+def in_memory(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is more than so many bytes go into a file."""
+    for module in (spooling, telling):
+        monkeypatch.setattr(module, "IN_MEMORY", most)
+
+
 @pytest.mark.parametrize("kind", ["updates", "keyed", "references"])
 def test_statements_are_counted_by_the_chunk(kind: str, place: Place) -> None:
     """Three chunks take three times as many as one, however many commands they hold."""
     told = []
     for chunks in (1, 3):
         statements: list[str] = []
-        lines = [json.dumps(one) for one in of_a_kind(kind, chunks * submit._CHUNK)]
+        lines = [json.dumps(one) for one in of_a_kind(kind, chunks * CHUNK)]
         with counted(place, statements):
             submit_lines(place, *lines)
         told.append(len(statements))
@@ -59,13 +67,13 @@ def of_a_kind(kind: str, number: int) -> Iterator[dict[str, Any]]:
 
 def test_memory_does_not_grow_with_the_file(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five chunks need about as much as two: lines, rows and receipts are let go."""
-    monkeypatch.setattr(submit, "_IN_MEMORY", 1 << 12)
+    in_memory(1 << 12, monkeypatch)
     peaks = []
     for chunks in (2, 2, 5):  # the first fills what is kept for good
-        lines = map(json.dumps, of_a_kind("updates", chunks * submit._CHUNK))
+        lines = map(json.dumps, of_a_kind("updates", chunks * CHUNK))
         tracemalloc.start()
         with small.app.desk.submit_lines(lines) as receipts:
-            assert sum(1 for _ in receipts) == chunks * submit._CHUNK
+            assert sum(1 for _ in receipts) == chunks * CHUNK
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         forget(small)
@@ -74,7 +82,7 @@ def test_memory_does_not_grow_with_the_file(small: Place, monkeypatch: pytest.Mo
 
 def test_what_is_in_memory_goes_into_a_file(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It makes no difference, nor does asking for the receipts again."""
-    monkeypatch.setattr(submit, "_IN_MEMORY", 1)
+    in_memory(1, monkeypatch)
     lines = [json.dumps(update(case_id(n), Subject="é")) for n in range(10)]
     with small.app.desk.submit_lines(lines) as receipts:
         assert list(receipts) == list(receipts)
@@ -84,10 +92,10 @@ def test_what_is_in_memory_goes_into_a_file(small: Place, monkeypatch: pytest.Mo
 
 def test_progress_is_told_by_the_chunk(small: Place) -> None:
     """First how many are checked, then how many of them are stored."""
-    told: list[submit.Progress] = []
-    number = submit._CHUNK + 1
+    told: list[telling.Progress] = []
+    number = CHUNK + 1
     lines = map(json.dumps, of_a_kind("updates", number))
     with small.app.desk.submit_lines(lines, report=told.append):
         pass
-    first = submit._CHUNK
+    first = CHUNK
     assert told == [(first, 0), (number, 0), (number, first), (number, number)]

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from emulator.server import Emulator
 from models.command import InvalidCommand
 from models.outbox import Ready
-from pipelines import submit
-from pipelines.submit import Receipt, Refused
+from pipelines.intake import CHUNK
+from pipelines.receipts import Receipt, Refused
 from salesforce.ids import to_18
 from tests.pipelines.push.ground import Place, create, delete, update
 from tests.pipelines.push.test_submit import (
@@ -86,7 +86,7 @@ def test_reading_stops_when_there_is_enough_to_say(shared_place: Place) -> None:
     with pytest.raises(Refused) as refused:
         submit_lines_of(shared_place, (bad for _ in read))
     assert len(refused.value.refusals) == 20
-    assert next(read) <= submit._CHUNK + 1
+    assert next(read) <= CHUNK + 1
 
 
 def submit_lines_of(place: Place, lines: Iterator[str]) -> None:
@@ -96,7 +96,7 @@ def submit_lines_of(place: Place, lines: Iterator[str]) -> None:
 
 def test_the_last_line_can_refuse_all(small: Place) -> None:
     """Not a row is written before every line has been read."""
-    good = [json.dumps(update(case_id(n), Subject="x")) for n in range(submit._CHUNK + 1)]
+    good = [json.dumps(update(case_id(n), Subject="x")) for n in range(CHUNK + 1)]
     small.app.describes.get("Case")
     with small.app.store.begin(), pytest.raises(Refused, match="line 2002, command 2002: "):
         submit_lines(small, *good, json.dumps(delete("500")))
@@ -170,7 +170,7 @@ def test_of_a_long_lane_the_first_is_due(place: Place) -> None:
     """Whatever lies between its commands, and whether others were there before them."""
     busy, free = place.case(), place.case()
     place.submit(update(busy, Subject="there"))
-    between = [update(case_id(n), Subject="x") for n in range(submit._CHUNK)]
+    between = [update(case_id(n), Subject="x") for n in range(CHUNK)]
     lanes = [update(busy, Subject="1"), update(free, Subject="1")]
     ids = submit_forms(place, *lanes, *between, *lanes)
     ready = [place.entry(one).ready for one in (*ids[:2], ids[2], *ids[-2:])]
@@ -185,7 +185,7 @@ def test_references_across_chunks_are_released(place: Place) -> None:
     parent = {**create(Subject="parent", Origin="Web"), "id": FIRST}
     between = [
         {**update(case_id(n), Subject="x"), "not_before": "2099-01-01T00:00:00Z"}
-        for n in range(submit._CHUNK)
+        for n in range(CHUNK)
     ]
     comment = {"ParentId": {"$command": FIRST}, "CommentBody": "x"}
     child = {"op": "create", "sobject": "CaseComment", "fields": comment}
@@ -198,7 +198,7 @@ def test_references_across_chunks_are_released(place: Place) -> None:
 def test_a_key_is_one_command_throughout_a_file(place: Place) -> None:
     """Within a chunk, in the next one, and in the store; the receipts say which it is."""
     keyed = {**create(Subject="x", Origin="Web"), "idempotency_key": "k"}
-    between = [create(Subject="x", Origin="Web") for _ in range(submit._CHUNK)]
+    between = [create(Subject="x", Origin="Web") for _ in range(CHUNK)]
     lines = [json.dumps(form) for form in (keyed, keyed, *between, keyed)]
     receipts = submit_lines(place, *lines)
     assert [receipts[n].repeated for n in (0, 1, 2, -1)] == [False, True, False, True]

@@ -9,8 +9,8 @@ import pytest
 from cli.context import Context
 from cli.submit import show_rehearsal
 from models.command import Command
-from pipelines import submit
-from pipelines.submit import Refused
+from pipelines.intake import CHUNK
+from pipelines.receipts import Refused
 from tests.pipelines.push.ground import Place, create, delete, update
 from tests.pipelines.push.test_submit import CASE, REFUSED, upsert
 from tests.pipelines.push.test_submit_file import FIRST, case_id
@@ -77,11 +77,11 @@ def test_a_rehearsal_refuses_what_a_submission_refuses(story: str, shared_place:
 def test_a_rehearsal_knows_earlier_lines(shared_place: Place) -> None:
     """References and repetitions are met across chunks, as when the lines are stored."""
     parent = {**create(Subject="x"), "id": FIRST, "idempotency_key": "k"}
-    between = (create(Subject=f"{n}") for n in range(submit._CHUNK))
+    between = (create(Subject=f"{n}") for n in range(CHUNK))
     child = create(ParentId={"$command": FIRST})
     lines = map(json.dumps, (parent, *between, child, parent))
     found = shared_place.app.desk.rehearse_lines(lines)
-    assert (found.commands, found.repeated) == (submit._CHUNK + 3, 1)
+    assert (found.commands, found.repeated) == (CHUNK + 3, 1)
     late = map(json.dumps, (child, parent))
     with pytest.raises(Refused, match="line 1, command 1: "):
         shared_place.app.desk.rehearse_lines(late)
