@@ -9,6 +9,7 @@ from salesforce.grants import RefreshToken
 from salesforce.ingest import Ingest
 from salesforce.reads import Reads
 from salesforce.session import TIMEOUT, Session
+from salesforce.tls import trust
 from salesforce.writes import Writes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         before_call: Callable[[str], None] | None = None,
         on_call: Callable[[str, Usage | None], None] | None = None,
         transport: httpx.BaseTransport | None = None,
-        verify: ssl.SSLContext | bool = True,
+        verify: ssl.SSLContext | None = None,
     ) -> None:
         self.api_version = api_version
         self._session = Session(
@@ -58,7 +59,7 @@ class Client(Reads, Writes, Bulk, Ingest):
             before_call=before_call,
             on_call=on_call,
             transport=transport,
-            verify=verify,
+            verify=verify or trust(),
         )
 
     def server_time(self) -> datetime | None:

@@ -47,7 +47,7 @@ class Session:
         before_call: Callable[[str], None] | None,
         on_call: Callable[[str, Usage | None], None] | None,
         transport: httpx.BaseTransport | None,
-        verify: ssl.SSLContext | bool,
+        verify: ssl.SSLContext,
     ) -> None:
         self.version_path = f"/services/data/v{api_version}"
         self.server_time: datetime | None = None

@@ -1,17 +1,16 @@
 """The ground every story may stand on: servers, and a fresh place on them for each test."""
 
 import os
-import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 from redis import Redis
 from sqlalchemy import URL, make_url
 
 from tests.services import Server, postgres_server, redis_server
+from tests.store.shared import database, migrated
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +47,8 @@ def redis_url(shared_redis: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(shared_postgres: URL) -> Iterator[str]:
     """A fresh, empty PostgreSQL database, dropped afterwards whoever is still connected."""
-    name = f"scsync_test_{secrets.token_hex(6)}"
-    server = shared_postgres.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield shared_postgres.set(database=name).render_as_string(hide_password=False)
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with database(shared_postgres) as url:
+        yield url.render_as_string(hide_password=False)
 
 
 @pytest.fixture
@@ -78,8 +71,46 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a row, to be copied: migrations would be most of a short test's time."""
+    path = tmp_path_factory.mktemp("migrated") / "store.db"
+    with migrated(f"sqlite:///{path}"):
+        return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(shared_postgres: URL) -> Iterator[str]:
+    """The name of a database without a row, to be copied."""
+    with database(shared_postgres) as url:
+        with migrated(url.render_as_string(hide_password=False)):
+            pass
+        yield str(url.database)
+
+
+@pytest.fixture
+def sqlite_store_url(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """A store without a row on SQLite, in the shape that this program knows."""
+    path = shutil.copy(migrated_sqlite, tmp_path / "store.db")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgres_store_url(shared_postgres: URL, migrated_postgres: str) -> Iterator[str]:
+    """The same on PostgreSQL, dropped afterwards."""
+    with database(shared_postgres, template=migrated_postgres) as url:
+        yield url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """The same story on both databases, each in the shape that this program knows."""
+    url: str = request.getfixturevalue(f"{request.param}_store_url")
+    return url
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The same story on both databases."""
+    """The same story on both databases, with nothing in them yet."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url

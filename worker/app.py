@@ -39,6 +39,7 @@ from pipelines.verify import Verifier
 from pipelines.walk import Road
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
+from salesforce.tls import trust
 from store import accounts, fields, migrate, places
 from store.engine import Store
 
@@ -308,7 +309,7 @@ class App:
     def linker(self) -> Iterator[Linker]:
         """Hand out what links the account, by whichever grant."""
         configured = self.settings.refresh_token if self.name == accounts.DEFAULT else None
-        with httpx.Client(timeout=30) as http:
+        with httpx.Client(timeout=30, verify=trust()) as http:
             yield Linker(
                 app=self.credentials,
                 store=self.store,
@@ -322,7 +323,7 @@ class App:
     def unlink(self) -> bool:
         """Revoke the account's grant and forget it; False when Salesforce could not be told."""
         vault = AccountVault(self.store, self.name, cipher=self.cipher, clock=self.clock)
-        with httpx.Client(timeout=30) as http:
+        with httpx.Client(timeout=30, verify=trust()) as http:
             return unlink(self.name, vault=vault, store=self.store, app=self.credentials, http=http)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -156,15 +157,22 @@ def bare(tmp_path: Path, forks: Forks) -> Desk:
 
 
 @pytest.fixture
-def place(bare: Desk, database_url: str) -> Desk:
+def place(bare: Desk, store_url: str) -> Desk:
     """A desk with a store, on SQLite and on PostgreSQL; no org."""
-    bare.settings["DATABASE_URL"] = database_url
+    bare.settings["DATABASE_URL"] = store_url
     return bare
 
 
 @pytest.fixture
-def desk(tmp_path: Path, forks: Forks, org: Emulator) -> Desk:
-    """A folder whose settings name the org, nothing stored yet."""
+def desk(tmp_path: Path, forks: Forks, org: Emulator, migrated_sqlite: Path) -> Desk:
+    """A folder whose settings name the org, and a store without a row in it."""
+    shutil.copy(migrated_sqlite, tmp_path / "scsync.db")
+    return Desk(tmp_path, forks, login(org))
+
+
+@pytest.fixture
+def empty_desk(tmp_path: Path, forks: Forks, org: Emulator) -> Desk:
+    """A folder whose settings name the org, without a store."""
     return Desk(tmp_path, forks, login(org))
 
 

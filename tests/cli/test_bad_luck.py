@@ -87,11 +87,13 @@ def test_a_worker_says_which_queue_it_lacks(desk: Desk, broker: str, code: int, 
         (".env", b"SCSYNC_CLIENT_ID=\xff\n", "not UTF-8"),
     ],
 )
-def test_a_file_that_will_not_do_is_named(desk: Desk, name: str, text: bytes, part: str) -> None:
+def test_a_file_that_will_not_do_is_named(
+    empty_desk: Desk, name: str, text: bytes, part: str
+) -> None:
     """With the place in it, before anything is called or stored."""
-    (desk.folder / name).write_bytes(text)
-    one_line(desk.run("status"), 2, part)
-    assert not (desk.folder / "scsync.db").exists()
+    (empty_desk.folder / name).write_bytes(text)
+    one_line(empty_desk.run("status"), 2, part)
+    assert not (empty_desk.folder / "scsync.db").exists()
 
 
 def unprivileged() -> None:

@@ -38,8 +38,8 @@ def served(place: Place) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def place(org: Emulator, sqlite_url: str) -> Iterator[Place]:
-    place = Place(org, sqlite_url)
+def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
+    place = Place(org, sqlite_store_url)
     with closing(place.app):
         yield place
 
@@ -183,9 +183,9 @@ def test_a_strangers_name_for_this_machine_is_not_answered(http: httpx.Client) -
     assert http.get("/", headers={"Host": "localhost:8484"}).status_code == 200
 
 
-def test_a_token_is_asked_of_everybody(org: Emulator, sqlite_url: str) -> None:
+def test_a_token_is_asked_of_everybody(org: Emulator, sqlite_store_url: str) -> None:
     """As a bearer's or as a browser's password; only whether it lives is told to anyone."""
-    place = Place(org, sqlite_url, console_token=TOKEN)
+    place = Place(org, sqlite_store_url, console_token=TOKEN)
     with closing(place.app), served(place) as http:
         assert http.get("/healthz").status_code == 200
         for path in ("/", "/readyz", "/metrics", "/v1/commands/x"):

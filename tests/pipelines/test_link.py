@@ -29,7 +29,7 @@ def desk() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def start(desk: Emulator, sqlite_url: str) -> Iterator:
+def start(desk: Emulator, sqlite_store_url: str) -> Iterator:
     """Start the program again and again, on one store and with one key."""
     key = Fernet.generate_key().decode()
     with ExitStack() as stack:
@@ -37,7 +37,7 @@ def start(desk: Emulator, sqlite_url: str) -> Iterator:
         def app(refresh_token: str | None) -> App:
             settings = Settings(
                 _env_file=None,
-                database_url=sqlite_url,
+                database_url=sqlite_store_url,
                 login_url=desk.url,
                 client_id=desk.client_id,
                 client_secret=desk.client_secret,

@@ -17,13 +17,13 @@ ROUNDS = int(os.environ.get("TEST_KILLS", "8"))
 
 
 @pytest.fixture
-def ground(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Ground]]:
+def ground(tmp_path: Path, store_url: str) -> Iterator[Callable[..., Ground]]:
     """An org of some size, and a store that is read by mortals."""
     with ExitStack() as stack:
 
         def make(cases: int, **settings: str) -> Ground:
             org = stack.enter_context(Emulator(cases=cases))
-            return stack.enter_context(Ground(org, database_url, tmp_path, settings))
+            return stack.enter_context(Ground(org, store_url, tmp_path, settings))
 
         yield make
 

@@ -15,6 +15,20 @@ from store.engine import Store
 
 
 @contextmanager
+def database(server: URL, *, template: str = "template1") -> Iterator[URL]:
+    """Make a database of its own, and drop it afterwards whoever is still connected."""
+    name = f"scsync_test_{secrets.token_hex(6)}"
+    address = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    made, source = sql.Identifier(name), sql.Identifier(template)
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(made, source))
+        try:
+            yield server.set(database=name)
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(made))
+
+
+@contextmanager
 def migrated(url: str) -> Iterator[Store]:
     """Open a store in the shape that this program knows."""
     with closing(Store(url)) as store:
@@ -37,16 +51,11 @@ def run_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def run_postgres(shared_postgres: URL) -> Iterator[Store]:
-    name = f"scsync_run_{secrets.token_hex(6)}"
-    server = shared_postgres.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            url = shared_postgres.set(database=name).render_as_string(hide_password=False)
-            with migrated(url) as store:
-                yield store
-        finally:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with (
+        database(shared_postgres) as url,
+        migrated(url.render_as_string(hide_password=False)) as store,
+    ):
+        yield store
 
 
 @pytest.fixture

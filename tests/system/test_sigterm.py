@@ -37,12 +37,12 @@ def finished(place: Place, cases: list[str]) -> None:
 
 @pytest.mark.parametrize("role", ["up", "worker"])
 def test_a_daemon_stops_in_time_and_loses_nothing(
-    role: str, site: Site, sqlite_url: str, request: pytest.FixtureRequest
+    role: str, site: Site, sqlite_store_url: str, request: pytest.FixtureRequest
 ) -> None:
     """Stopped midway it exits with 0 within ten seconds; what is left is applied by the next."""
     broker = "memory://" if role == "up" else request.getfixturevalue("redis_url")
     with Emulator(cases=200) as org:
-        place = Place(org, sqlite_url, broker_url=broker, objects="Account")
+        place = Place(org, sqlite_store_url, broker_url=broker, objects="Account")
         with closing(place.app):
             cases = prepared(place, site)
             if role == "worker":
@@ -55,10 +55,10 @@ def test_a_daemon_stops_in_time_and_loses_nothing(
             finished(place, cases)
 
 
-def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_url: str) -> None:
+def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_store_url: str) -> None:
     """A request that hangs for a minute keeps nobody from leaving; it is looked up afterwards."""
     with Emulator(cases=200) as org:
-        place = Place(org, sqlite_url, objects="Account")
+        place = Place(org, sqlite_store_url, objects="Account")
         with closing(place.app):
             (command,) = place.submit(update(place.case(), Priority="High"))
             place.org.fault(match={"method": "PATCH"}, do={"delay": 30, "drop": "before"})
@@ -73,10 +73,10 @@ def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_url: str
             assert len(place.writes("Case")) == 1
 
 
-def test_no_secret_is_ever_printed(site: Site, sqlite_url: str) -> None:
+def test_no_secret_is_ever_printed(site: Site, sqlite_store_url: str) -> None:
     """A noisy run at level debug, with every mishap, prints no token, no secret and no key."""
     with Emulator(cases=200, rotation=True) as org:
-        place = Place(org, sqlite_url, objects="Account", log_level="debug", interval="1")
+        place = Place(org, sqlite_store_url, objects="Account", log_level="debug", interval="1")
         with closing(place.app):
             assert place.app.client is not None  # linked
             secrets = [org.client_secret, org.refresh_token, key_of(place), *tokens(place)]

@@ -37,8 +37,8 @@ def org(shared_org: Emulator) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def place(org: Emulator, sqlite_url: str) -> Iterator[Place]:
-    place = Place(org, sqlite_url)
+def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
+    place = Place(org, sqlite_store_url)
     with closing(place.app):
         yield place
 
@@ -81,8 +81,8 @@ class Crew:
 
 
 @pytest.fixture
-def crew(org: Emulator, sqlite_url: str, broker_url: str) -> Iterator[Crew]:
-    place = Place(org, sqlite_url, broker_url=broker_url)
+def crew(org: Emulator, sqlite_store_url: str, broker_url: str) -> Iterator[Crew]:
+    place = Place(org, sqlite_store_url, broker_url=broker_url)
     with ExitStack() as stack:
         stack.enter_context(closing(place.app))
         crew = Crew(place)

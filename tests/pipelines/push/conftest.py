@@ -1,7 +1,9 @@
 """One emulated org for each file, and an account linked to it for each test."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,36 +26,39 @@ def org(shared_org: Emulator) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def place(org: Emulator, database_url: str) -> Iterator[Place]:
+def place(org: Emulator, store_url: str) -> Iterator[Place]:
     """An account on SQLite and on PostgreSQL."""
-    place = Place(org, database_url)
+    place = Place(org, store_url)
     with closing(place.app):
         yield place
 
 
 @pytest.fixture
-def small(org: Emulator, sqlite_url: str) -> Iterator[Place]:
+def small(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
     """An account on SQLite alone, for what is the same on both."""
-    place = Place(org, sqlite_url)
+    place = Place(org, sqlite_store_url)
     with closing(place.app):
         yield place
 
 
 @pytest.fixture(scope="module")
-def shared_place(shared_org: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def shared_place(
+    shared_org: Emulator, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     """An account for tests that leave nothing behind."""
-    place = Place(shared_org, f"sqlite:///{tmp_path_factory.mktemp('shared') / 'store.db'}")
+    path = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("shared") / "store.db")
+    place = Place(shared_org, f"sqlite:///{path}")
     with closing(place.app):
         yield place
 
 
 @pytest.fixture
-def place_with(org: Emulator, sqlite_url: str) -> Iterator[Callable[..., Place]]:
+def place_with(org: Emulator, sqlite_store_url: str) -> Iterator[Callable[..., Place]]:
     """Make accounts with settings of their own."""
     with ExitStack() as stack:
 
         def make(**settings: Any) -> Place:
-            place = Place(org, sqlite_url, **settings)
+            place = Place(org, sqlite_store_url, **settings)
             stack.enter_context(closing(place.app))
             return place
 

@@ -192,10 +192,10 @@ def test_a_dead_grant_keeps_the_commands_for_the_next_link(small: Place) -> None
     assert [small.state(command) for command in ids] == ["pending", "pending"]
 
 
-def test_an_org_that_is_away_is_waited_for(sqlite_url: str) -> None:
+def test_an_org_that_is_away_is_waited_for(sqlite_store_url: str) -> None:
     """With the org gone commands are kept, uncounted; when it is back they are applied in order."""
     with Emulator(cases=200) as org:
-        place = Place(org, sqlite_url)
+        place = Place(org, sqlite_store_url)
         first = place.submit(create(Subject="before"))
         place.drain()
         options = {"port": int(org.url.rsplit(":", 1)[1]), "refresh_token": org.refresh_token}
