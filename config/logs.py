@@ -24,7 +24,11 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
         mask_secrets,
     ]
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The usual one shows the local variables of every frame: tokens would be among them.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if form == "console"
         else structlog.processors.JSONRenderer()
     )

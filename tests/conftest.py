@@ -3,14 +3,34 @@
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import structlog
+from httpx._transports import default
 from redis import Redis
 from sqlalchemy import URL, make_url
 
 from tests.services import Server, postgres_server, redis_server
 from tests.store.shared import database, migrated
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        # The usual one paints every local of every frame, which takes seconds.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_authorities_once() -> Iterator[None]:
+    """Let the tests' own clients share what they trust: to read it takes longer than they live."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", cache(default.create_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")
