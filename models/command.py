@@ -121,10 +121,8 @@ class Command:
 
     def resolved(self, records: Mapping[str, str | None]) -> Fields:
         """Give the fields with every reference replaced by the record that its command made."""
-        return {
-            name: records[value[REFERENCE]] if isinstance(value, Mapping) else value
-            for name, value in self.fields.items()
-        }
+        named = [name for name, value in self.fields.items() if isinstance(value, dict)]
+        return {**self.fields, **{name: records[self.fields[name][REFERENCE]] for name in named}}
 
 
 def lane(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from models.command import Command, Conflict, Fields, Op
 from models.outbox import KeyKind, Taken
-from salesforce.values import Manner
+from salesforce.values import PLAIN, Manner
 
 MOST = 200
 _KNOWLEDGE = "__kav"
@@ -28,7 +28,10 @@ class Letter:
 
     @property
     def manner(self) -> Manner:
-        return Manner(self.command.auto_assign, allow_duplicates=self.command.allow_duplicates)
+        command = self.command
+        if not command.auto_assign and not command.allow_duplicates:
+            return PLAIN
+        return Manner(command.auto_assign, allow_duplicates=command.allow_duplicates)
 
     @property
     def guard(self) -> datetime | None:
@@ -87,8 +90,9 @@ def goes_alone(entry: Taken) -> bool:
 
 
 def _kind(letter: Letter) -> Kind:
-    verb = Op.UPSERT if letter.key_field else letter.command.op
-    return Kind(verb, letter.command.sobject, letter.key_field, letter.manner)
+    key_field = letter.key_field
+    verb = Op.UPSERT if key_field else letter.command.op
+    return Kind(verb, letter.command.sobject, key_field, letter.manner)
 
 
 def _sorted(letters: list[Letter]) -> list[Letter]:

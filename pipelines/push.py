@@ -262,8 +262,8 @@ class Pusher:
             return done
         state, error = result.state, result.error_code
         # Of hundreds that went well one line tells; each of the others has its own.
-        say = log.debug if is_many and state is CommandState.APPLIED else log.info
-        say("command.settled", state=state, error=error, attempt=entry.attempts, **about)
+        if not is_many or state is not CommandState.APPLIED:
+            log.info("command.settled", state=state, error=error, attempt=entry.attempts, **about)
         if self.on_settled:
             self.on_settled(state)
         return done.plus(state)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHAPE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
-_SHORT, _GROUP = 15, 5
+_SHORT = 15
 
 
 def to_18(record_id: str) -> str:
@@ -20,6 +21,7 @@ def to_18(record_id: str) -> str:
     return full
 
 
+@lru_cache(maxsize=512)  # a request's ids are looked at again in its answer
 def is_id(text: str) -> bool:
     """Whether this could be a record's id, in either form."""
     try:
@@ -35,9 +37,10 @@ def key_prefix(record_id: str) -> str:
 
 
 def _check_characters(short: str) -> str:
-    groups = (short[start : start + _GROUP] for start in range(0, _SHORT, _GROUP))
-    return "".join(_ALPHABET[_capitals(group)] for group in groups)
+    return _capitals(short[:5]) + _capitals(short[5:10]) + _capitals(short[10:])
 
 
-def _capitals(group: str) -> int:
-    return sum(1 << place for place, character in enumerate(group) if "A" <= character <= "Z")
+@lru_cache(maxsize=10_000)  # the first ten characters are few in an org, and so are their cases
+def _capitals(group: str) -> str:
+    places = (1 << place for place, character in enumerate(group) if "A" <= character <= "Z")
+    return _ALPHABET[sum(places)]

@@ -46,6 +46,9 @@ class Manner:
     allow_duplicates: bool = False
 
 
+PLAIN = Manner()
+
+
 @dataclass(frozen=True, slots=True)
 class Upserted:
     """What an upsert did."""

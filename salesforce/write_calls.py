@@ -19,7 +19,7 @@ import msgspec
 from salesforce import wire
 from salesforce.calls import JSON, Call, at_most, id_of, name_of, record_path
 from salesforce.errors import Rejected
-from salesforce.values import Manner
+from salesforce.values import PLAIN, Manner
 
 if TYPE_CHECKING:
     from salesforce.values import ExternalId
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 Fields = Mapping[str, Any]
 
 MOST_ROWS = 200
-PLAIN = Manner()
-
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

@@ -15,8 +15,7 @@ from salesforce.errors import (
     Rejected,
     SalesforceError,
 )
-from salesforce.values import ExternalId, Manner, RowResult, Upserted
-from salesforce.write_calls import PLAIN
+from salesforce.values import PLAIN, ExternalId, Manner, RowResult, Upserted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

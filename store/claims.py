@@ -5,9 +5,9 @@ the moves.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,20 +19,27 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
     update,
 )
 
+from models.columns import UtcDateTime
 from models.outbox import IN_FLIGHT, Attempt, CommandState, Ready, Taken
 from store import dependencies, lanes
 from store.conditions import commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _NO_END = 2**62
+_NAMED = "named by the command"
 _NOBODY: Mapping[str, Sequence[Taken]] = {}
 _COLUMNS = [commands.c[name] for name in Taken.columns()]
+# Made once: to give an alias its columns takes longer than to ask the database.
+_FIRST, _AHEAD, _FLYING, _SIBLING, _NEW = (
+    commands.alias(name) for name in ("first", "ahead", "flying", "sibling", "new")
+)
 LOST = "the worker was lost before it could tell the outcome"
 
 
@@ -53,6 +60,15 @@ class Settlement:
     """Whether the org has said no for certain."""
     key_kind: str | None = None
     """Another way to keep a create from happening twice, where the first did not serve."""
+
+
+class _Ending(NamedTuple):
+    """How one attempt ended."""
+
+    command_id: str
+    number: int
+    code: str | None
+    message: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +98,7 @@ def claim(
     found = [Taken(*row) for row in tx.execute(_locked(tx, ordered.limit(claim.limit)))]
     single = [one.id for one in found if is_single(one)]
     left = set(single[most_single:])
-    picked = [one.id for one in found if one.id not in left]
+    picked = [one for one in found if one.id not in left]
     return _take(tx, picked, claim, state=CommandState.SENDING, more_attempts=1)
 
 
@@ -91,8 +107,8 @@ def claim_unclear(
 ) -> list[Taken]:
     """Take commands whose answer was lost, of some jobs or of any, to find out about them."""
     of_jobs = true() if jobs is None else commands.c.job_id.in_(jobs)
-    unclear = select(commands.c.id).where(_unclear(claim.now), of_jobs).limit(claim.limit)
-    picked = tx.execute(_locked(tx, unclear)).scalars().all()
+    unclear = select(*_COLUMNS).where(_unclear(claim.now), of_jobs).limit(claim.limit)
+    picked = [Taken(*row) for row in tx.execute(_locked(tx, unclear))]
     return _take(tx, picked, claim, state=CommandState.UNCLEAR, more_attempts=0)
 
 
@@ -104,15 +120,14 @@ def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
 
 def behind_query(ids: Sequence[str], now: datetime) -> Select[Any]:
     """Choose the commands right behind these, without taking hold of them."""
-    first, ahead = commands.alias("first"), commands.alias("ahead")
     following = (
-        select(func.min(ahead.c.seq))
-        .where(ahead.c.lane == first.c.lane, ahead.c.seq > first.c.seq, is_open(ahead))
-        .correlate(first)
+        select(func.min(_AHEAD.c.seq))
+        .where(_AHEAD.c.lane == _FIRST.c.lane, _AHEAD.c.seq > _FIRST.c.seq, is_open(_AHEAD))
+        .correlate(_FIRST)
         .scalar_subquery()
     )
     return select(*_COLUMNS).where(
-        commands.c.seq.in_(select(following).where(first.c.id.in_(ids))),
+        commands.c.seq.in_(select(following).where(_FIRST.c.id.in_(ids))),
         commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
         is_(CommandState.PENDING),
         commands.c.waits_for == 0,
@@ -155,7 +170,7 @@ def expire(tx: Connection, *, now: datetime) -> int:
     ).all()
     _end(
         tx,
-        [{"id_": id_, "number_": number, "code": None, "message": LOST} for id_, number in lost],
+        [_Ending(command_id, number, None, LOST) for command_id, number in lost],
         outcome=CommandState.UNCLEAR,
         now=now,
     )
@@ -303,24 +318,22 @@ def _unclear(now: datetime) -> ColumnElement[bool]:
 
 def _oldest_new() -> Any:
     # Nobody knows yet which record a new row is about: what was submitted after it waits for that.
-    new = commands.alias("new")
-    return select(func.min(new.c.seq)).where(is_new(new)).scalar_subquery()
+    return select(func.min(_NEW.c.seq)).where(is_new(_NEW)).scalar_subquery()
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
-    flying, ahead, sibling = (commands.alias(name) for name in ("flying", "ahead", "sibling"))
     first_of_lane = (
-        select(func.min(ahead.c.seq))
-        .where(ahead.c.lane == commands.c.lane, is_open(ahead))
+        select(func.min(_AHEAD.c.seq))
+        .where(_AHEAD.c.lane == commands.c.lane, is_open(_AHEAD))
         .scalar_subquery()
     )
     # What met a lock goes by itself, and not while anything of its parent is under way.
-    undisturbed = ~exists().where(sibling.c.parent == commands.c.parent, is_in_flight(sibling))
+    undisturbed = ~exists().where(_SIBLING.c.parent == commands.c.parent, is_in_flight(_SIBLING))
     return and_(
         is_ready(Ready.DUE),
         commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
         commands.c.seq == first_of_lane,
-        ~exists().where(flying.c.lane == commands.c.lane, is_in_flight(flying)),
+        ~exists().where(_FLYING.c.lane == commands.c.lane, is_in_flight(_FLYING)),
         or_(~commands.c.alone, commands.c.parent.is_(None), undisturbed),
         is_free(now),
     )
@@ -328,29 +341,30 @@ def is_due(now: datetime) -> ColumnElement[bool]:
 
 def _take(
     tx: Connection,
-    picked: Sequence[str],
+    picked: Sequence[Taken],
     claim: Claim,
     *,
     state: CommandState,
     more_attempts: int,
 ) -> list[Taken]:
+    """Take hold of commands that this transaction has locked: they are as they were read."""
     if not picked:
         return []
-    rows = tx.execute(
+    ids = [one.id for one in picked]
+    tx.execute(
         update(commands)
-        .where(commands.c.id.in_(picked))
+        .where(commands.c.id.in_(ids))
         .values(
             state=state,
             attempts=commands.c.attempts + more_attempts,
             lease_owner=claim.owner,
             lease_until=claim.until,
         )
-        .returning(*_COLUMNS)
     )
-    entries = sorted((Taken(*row) for row in rows), key=lambda one: (-one.priority, one.seq))
     if more_attempts:
-        _begin(tx, entries, claim)
-    return entries
+        _begin(tx, ids, claim)
+    taken = [one._replace(state=state, attempts=one.attempts + more_attempts) for one in picked]
+    return sorted(taken, key=lambda one: (-one.priority, one.seq))
 
 
 def _locked(tx: Connection, query: Select[Any]) -> Select[Any]:
@@ -360,18 +374,16 @@ def _locked(tx: Connection, query: Select[Any]) -> Select[Any]:
     return query.with_for_update(skip_locked=True, of=commands)
 
 
-def _begin(tx: Connection, entries: list[Taken], claim: Claim) -> None:
-    begun = [
-        {
-            "command_id": entry.id,
-            "number": entry.attempts,
-            "started_at": claim.now,
-            "outcome": entry.state,
-            "worker": claim.owner,
-        }
-        for entry in entries
-    ]
-    tx.execute(insert(_attempts), begun)
+def _begin(tx: Connection, ids: Sequence[str], claim: Claim) -> None:
+    begun = select(
+        commands.c.id,
+        commands.c.attempts,
+        literal(claim.now, UtcDateTime),
+        commands.c.state,
+        literal(claim.owner),
+    ).where(commands.c.id.in_(ids))
+    names = ["command_id", "number", "started_at", "outcome", "worker"]
+    tx.execute(insert(_attempts).from_select(names, begun))
 
 
 def _ours(tx: Connection, ids: Sequence[str], owner: str) -> set[str]:
@@ -439,82 +451,62 @@ def _move(
     now: datetime,
 ) -> None:
     final = state not in {CommandState.PENDING, CommandState.UNCLEAR}
-    statement = (
-        update(commands)
-        .where(commands.c.id == bindparam("id_"))
-        .values(
-            state=state,
-            result_id=func.coalesce(
-                bindparam("result", type_=commands.c.result_id.type), commands.c.result_id
-            ),
-            error_code=bindparam("code", type_=commands.c.error_code.type),
-            error_message=bindparam("message", type_=commands.c.error_message.type),
-            not_before=func.coalesce(
-                bindparam("later", type_=commands.c.not_before.type), commands.c.not_before
-            ),
-            key_kind=func.coalesce(
-                bindparam("key", type_=commands.c.key_kind.type), commands.c.key_kind
-            ),
-            alone=or_(commands.c.alone, bindparam("by_itself", type_=commands.c.alone.type)),
-            failures=commands.c.failures + bindparam("failed"),
-            refusals=commands.c.refusals + bindparam("refused"),
-            finished_at=now if final else None,
-            job_id=None if state is not CommandState.UNCLEAR else commands.c.job_id,
-            lease_owner=None,
-            lease_until=None,
-            ready=int(Ready.BLOCKED),
-        )
+    statement = update(commands).values(
+        state=state,
+        finished_at=now if final else None,
+        job_id=None if state is not CommandState.UNCLEAR else commands.c.job_id,
+        lease_owner=None,
+        lease_until=None,
+        ready=int(Ready.BLOCKED),
     )
-    tx.execute(
-        statement,
-        [
-            {
-                "id_": entry.id,
-                "result": found.result_id,
-                "code": found.error_code,
-                "message": found.error_message,
-                "later": found.not_before,
-                "key": found.key_kind,
-                "by_itself": found.alone,
-                "failed": int(found.counts and not final),
-                "refused": int(found.refused),
-            }
-            for entry, found in results
-        ],
-    )
-    ends = [
-        {
-            "id_": entry.id,
-            "number_": entry.attempts,
-            "code": found.error_code,
-            "message": found.error_message,
+    for found, ids in _alike(results).items():
+        values: dict[str, Any] = {
+            "result_id": commands.c.record_id if found.result_id else None,
+            "not_before": found.not_before,
+            "key_kind": found.key_kind,
+            "alone": found.alone or None,
+            "failures": commands.c.failures + 1 if found.counts and not final else None,
+            "refusals": commands.c.refusals + 1 if found.refused else None,
         }
+        values = {name: value for name, value in values.items() if value is not None}
+        values |= {"error_code": found.error_code, "error_message": found.error_message}
+        tx.execute(statement.where(commands.c.id.in_(ids)).values(values))
+    made = [
+        {"id_": entry.id, "result": found.result_id}
+        for entry, found in results
+        if found.result_id and found.result_id != entry.record_id
+    ]
+    if made:
+        row = update(commands).where(commands.c.id == bindparam("id_"))
+        tx.execute(row.values(result_id=bindparam("result")), made)
+    ends = [
+        _Ending(entry.id, entry.attempts, found.error_code, found.error_message)
         for entry, found in results
     ]
     _end(tx, ends, outcome=state, now=now)
 
 
-def _end(
-    tx: Connection, ends: Sequence[Mapping[str, Any]], *, outcome: CommandState, now: datetime
-) -> None:
-    if not ends:
-        return
-    statement = (
-        update(_attempts)
-        .where(
-            _attempts.c.command_id == bindparam("id_"), _attempts.c.number == bindparam("number_")
-        )
-        .values(
-            finished_at=now,
-            outcome=outcome,
-            # Where a lost reply was found to have been a success, why it was unclear stays told.
-            error_code=func.coalesce(
-                bindparam("code", type_=_attempts.c.error_code.type), _attempts.c.error_code
-            ),
-            error_message=func.coalesce(
-                bindparam("message", type_=_attempts.c.error_message.type),
-                _attempts.c.error_message,
-            ),
-        )
-    )
-    tx.execute(statement, list(ends))
+def _alike(results: Sequence[tuple[Taken, Settlement]]) -> dict[Settlement, list[str]]:
+    """Put together what ended in the same way, as two hundred updates do as a rule.
+
+    A record that came of it is left out, unless it is the one that the command names.
+    """
+    found: dict[Settlement, list[str]] = {}
+    for entry, one in results:
+        is_named = one.result_id is not None and one.result_id == entry.record_id
+        alike = replace(one, result_id=_NAMED if is_named else None)
+        found.setdefault(alike, []).append(entry.id)
+    return found
+
+
+def _end(tx: Connection, ends: Sequence[_Ending], *, outcome: CommandState, now: datetime) -> None:
+    alike: dict[tuple[int, str | None, str | None], list[str]] = {}
+    for one in ends:
+        alike.setdefault((one.number, one.code, one.message), []).append(one.command_id)
+    statement = update(_attempts).values(finished_at=now, outcome=outcome)
+    for (number, code, message), ids in alike.items():
+        # Where a lost reply was found to have been a success, why it was unclear stays told.
+        told = {"error_code": code, "error_message": message}
+        told = {name: value for name, value in told.items() if value is not None}
+        these = (_attempts.c.command_id.in_(ids), _attempts.c.number == number)
+        tx.execute(statement.where(*these).values(told))
