@@ -8,6 +8,7 @@ from functools import lru_cache
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHAPE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Z0-5]{3})?")
 _SHORT = 15
+_CASES = bytes(b"01"[chr(code).isupper()] for code in range(256))
 
 
 def to_18(record_id: str) -> str:
@@ -37,10 +38,7 @@ def key_prefix(record_id: str) -> str:
 
 
 def _check_characters(short: str) -> str:
-    return _capitals(short[:5]) + _capitals(short[5:10]) + _capitals(short[10:])
-
-
-@lru_cache(maxsize=10_000)  # the first ten characters are few in an org, and so are their cases
-def _capitals(group: str) -> str:
-    places = (1 << place for place, character in enumerate(group) if "A" <= character <= "Z")
-    return _ALPHABET[sum(places)]
+    cases = short.encode().translate(_CASES)
+    # The first character of a group is its lowest bit.
+    groups = (cases[4::-1], cases[9:4:-1], cases[14:9:-1])
+    return "".join([_ALPHABET[int(bits, 2)] for bits in groups])
