@@ -132,7 +132,7 @@ def _write(
 ) -> None:
     with ctx.app() as parts:
         words = [str(found.verb), found.sobject, *rest]
-        command = parse_words(words, None, describes=parts.describes)
+        command = parse_words(words, None, parts)
         receipts = parts.desk.submit([mannered(command, manners)])
         announce(ctx, parts)
     show_receipts(ctx, receipts, json=json)

@@ -16,6 +16,8 @@ from config.settings import ConfigError
 from models.command import Command, InvalidCommand, Op
 from models.outbox import KeyKind
 from pipelines import pull
+from pipelines.actions import refuse_disabled
+from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.receipts import Progress, Receipt
 from pipelines.rehearsal import Calls, Rehearsal
@@ -87,7 +89,7 @@ def announce(ctx: Context, parts: App) -> None:
 
 def _rehearsal(parts: App, words: list[str], file: str | None, key: str | None) -> Rehearsal:
     if file is None:
-        return parts.desk.rehearse([parse_words(words, key, describes=parts.describes)])
+        return parts.desk.rehearse([parse_words(words, key, parts)])
     with _lines(file) as lines:
         return parts.desk.rehearse_lines(lines)
 
@@ -97,7 +99,7 @@ def _accepted(
     ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
 ) -> Iterator[Iterable[Receipt]]:
     if file is None:
-        yield parts.desk.submit([parse_words(words, key, describes=parts.describes)])
+        yield parts.desk.submit([parse_words(words, key, parts)])
         return
     with ExitStack() as stack:
         with _lines(file) as lines, _told(ctx) as report:
@@ -141,18 +143,22 @@ def _told(ctx: Context) -> Iterator[Callable[[Progress], None]]:
         yield report
 
 
-def parse_words(words: list[str], key: str | None, *, describes: Describes) -> Command:
-    """Read `update Case 500… Priority=High`; raises `InvalidCommand`."""
+def parse_words(words: list[str], key: str | None, parts: App) -> Command:
+    """Read `update Case 500… Priority=High`; raises `InvalidCommand`, `ActionRefused`."""
     if len(words) < 2:  # noqa: PLR2004 - OP SOBJECT
         raise InvalidCommand("a command is OP SOBJECT [ID] [Field=value]...; see its --help")
     op, sobject, *rest = words
+    if op in set(Op):
+        refuse_disabled(action_of(Op(op), sobject), parts.allows)
     form: dict[str, Any] = {"op": op, "sobject": sobject, "idempotency_key": key}
     if rest and "=" not in rest[0]:
         form["record_id"] = rest.pop(0)
     if op == Op.UPSERT and rest:
         form["external_id_field"], form["external_id"] = _pair(rest.pop(0))
     Command.from_json(form)  # what is wrong by itself is said before the org is asked
-    return Command.from_json({**form, "fields": parse_fields(rest, sobject, describes=describes)})
+    return Command.from_json(
+        {**form, "fields": parse_fields(rest, sobject, describes=parts.describes)}
+    )
 
 
 def parse_fields(words: list[str], sobject: str, *, describes: Describes) -> dict[str, Any]:

@@ -5,15 +5,13 @@ import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -30,7 +28,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.tables import AccountTable, Environment, ObjectSettings, Profile
+
 PREFIX = "SCSYNC_"
+DEFAULT_ACCOUNT = "default"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LOGIN_HOSTS = {
     "production": "https://login.salesforce.com",
@@ -42,42 +43,7 @@ class ConfigError(Exception):
     """A setting is missing or wrong; the message names it and the remedy."""
 
 
-class Environment(StrEnum):
-    """Which of Salesforce's login hosts."""
-
-    PRODUCTION = "production"
-    SANDBOX = "sandbox"
-
-
-class Priority(StrEnum):
-    """Which sObjects wait first as the org's daily API calls run out."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-
-
-class ObjectSettings(BaseModel):
-    """`[objects.Case]` in the TOML: what differs for one sObject."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    interval: float | None = Field(
-        default=None, gt=0, description="seconds between pulls while it changes"
-    )
-    freshness: float | None = Field(
-        default=None, gt=0, description="seconds between pulls, at most, while it is quiet"
-    )
-    where: str | None = Field(
-        default=None, min_length=1, description="a SOQL condition: only records that match come"
-    )
-    fields: tuple[str, ...] | None = Field(
-        default=None, description="fields that get columns beside the standard ones"
-    )
-    priority: Priority = Field(
-        default=Priority.NORMAL, description="which objects wait last as API calls run out"
-    )
-
-
+_T = TypeVar("_T", Profile, AccountTable)
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -94,7 +60,7 @@ class Settings(BaseSettings):
     )
 
     account: str = Field(
-        "default",
+        DEFAULT_ACCOUNT,
         pattern=r"^[a-z][a-z0-9_]{0,29}$",
         description="which linked account; each has a store of its own",
     )
@@ -175,6 +141,12 @@ class Settings(BaseSettings):
     )
 
     toml_file: ClassVar[Path | None] = None
+    sources: ClassVar[tuple[Path, ...]] = ()
+    """The files that these were read from, or would have been."""
+
+    def anew(self) -> "Settings":
+        """Read the sources once more, where there are any."""
+        return self
 
     @field_validator("objects", "actions", mode="before")
     @classmethod
@@ -251,15 +223,23 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - theirs to pass
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         _refuse_unknown_lines(dotenv_settings)
-        toml = (_Toml(settings_cls, cls.toml_file),) if cls.toml_file else ()
+        toml = (_Toml(settings_cls, cls.toml_file, dotenv_settings),) if cls.toml_file else ()
         return (init_settings, env_settings, dotenv_settings, *toml)
 
 
 class _Toml(TomlConfigSettingsSource):
-    """The TOML, with its `[objects.NAME]` tables told apart from the list of names."""
+    """The TOML: its tables told apart from settings, those of the account laid over the others."""
 
-    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+    def __init__(
+        self,
+        settings_cls: type[BaseSettings],
+        path: Path,
+        dotenv: PydanticBaseSettingsSource,
+        *,
+        account: str | None = None,
+    ) -> None:
         super().__init__(settings_cls, path)
+        self._path, self._dotenv, self._account = path, dotenv, account
         known = set(settings_cls.model_fields) - {"object_settings"}
         if isinstance(tables := self.init_kwargs.get("objects"), dict):
             del self.init_kwargs["objects"]
@@ -267,10 +247,58 @@ class _Toml(TomlConfigSettingsSource):
             if not isinstance(tables.get("pull", {}), dict):
                 self.init_kwargs["objects"] = tables.pop("pull")
             self.init_kwargs["object_settings"] = tables
+        self.profiles = _tables(Profile, "profiles", self.init_kwargs.pop("profiles", {}))
+        self.accounts = _tables(AccountTable, "accounts", self.init_kwargs.pop("accounts", {}))
+        for name, one in self.accounts.items():
+            if one.profile and one.profile not in self.profiles:
+                raise ConfigError(_no_profile(name, one.profile, self.profiles))
         for name in set(self.init_kwargs) - known - {"object_settings"}:
-            raise ConfigError(_unknown(str(path), name, known))
+            raise ConfigError(_unknown(str(path), name, {*known, "profiles", "accounts"}))
         # Empty is unset, as in the environment.
         self.init_kwargs = {name: value for name, value in self.init_kwargs.items() if value != ""}
+
+    def __call__(self) -> dict[str, Any]:
+        found = dict(self.init_kwargs)
+        for _, values in self.tables():
+            found |= values
+        return found
+
+    def tables(self) -> list[tuple[str, dict[str, Any]]]:
+        """Give what the account's tables set, the stronger one last."""
+        above = self._account or self.current_state.get("account")
+        named = above or self.init_kwargs.get("account") or DEFAULT_ACCOUNT
+        account = self.accounts.get(named, AccountTable())
+        found = []
+        if account.profile:
+            found.append((f"[profiles.{account.profile}]", self._profile(account.profile)))
+        return [*found, (f"[accounts.{named}]", account.values())]
+
+    def _profile(self, name: str) -> dict[str, Any]:
+        try:
+            return self.profiles[name].values(self._variable, self._path.parent)
+        except LookupError as error:
+            raise ConfigError(f"{self._path}: [profiles.{name}] {error.args[0]}") from None
+
+    def _variable(self, name: str) -> str | None:
+        lines = self._dotenv.env_vars if isinstance(self._dotenv, DotEnvSettingsSource) else {}
+        return os.environ.get(name) or lines.get(name.lower())
+
+
+def _tables(kind: type[_T], place: str, given: object) -> dict[str, _T]:
+    if not isinstance(given, dict) or not all(isinstance(one, dict) for one in given.values()):
+        raise ConfigError(f"{place} must be tables: [{place}.NAME]")
+    found = {}
+    for name, table in given.items():
+        try:
+            found[name] = kind(**table)
+        except ValidationError as error:
+            raise ConfigError(_explain(error, f"[{place}.{name}]", kind)) from None
+    return found
+
+
+def _no_profile(account: str, profile: str, known: Collection[str]) -> str:
+    remedy = f"there are: {', '.join(sorted(known))}" if known else "write it, too"
+    return f"[accounts.{account}] profile: there is no [profiles.{profile}]; {remedy}"
 
 
 def _refuse_unknown_lines(source: PydanticBaseSettingsSource) -> None:
@@ -307,6 +335,10 @@ def load(config: Path | None = None, *, account: str | None = None) -> Settings:
 
     class Loaded(Settings):
         toml_file = path
+        sources = (*([path] if path else []), Path(".env"))
+
+        def anew(self) -> Settings:
+            return load(config, account=account)
 
     try:
         return Loaded() if account is None else Loaded(account=account)
@@ -329,24 +361,28 @@ def _default_toml() -> Path | None:
     return Path("scsync.toml") if Path("scsync.toml").is_file() else None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(
+    error: ValidationError, table: str = "", kind: type[BaseModel] = ObjectSettings
+) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = _near_key(str(problem["loc"][-1]))
-        lines.append(f"{_name_of(problem['loc'])}{message}")
+            message = _near_key(str(problem["loc"][-1]), kind)
+        lines.append(f"{_name_of(problem['loc'], table)}{message}")
     return "; ".join(lines)
 
 
-def _near_key(name: str) -> str:
-    known = list(ObjectSettings.model_fields)
+def _near_key(name: str, kind: type[BaseModel]) -> str:
+    known = list(kind.model_fields)
     near = get_close_matches(name, known, 1)
     return f"no such setting; {f'did you mean {near[0]}?' if near else 'use ' + ', '.join(known)}"
 
 
-def _name_of(place: tuple[int | str, ...]) -> str:
+def _name_of(place: tuple[int | str, ...], table: str) -> str:
     """Name what is wrong as whoever set it wrote it."""
+    if table:
+        return f"{table} {place[0]}: " if place else f"{table} "
     if place and place[0] == "object_settings":
         return f"[objects.{place[1]}] {' '.join(map(str, place[2:]))}: "
     return f"{PREFIX}{str(place[0]).upper()}: " if place else ""
@@ -355,12 +391,13 @@ def _name_of(place: tuple[int | str, ...]) -> str:
 def origins(settings: Settings) -> list[Origin]:
     """List every setting with its value (secrets masked), where it came from and its meaning."""
     cls = type(settings)
-    sources = [
-        ("environment", EnvSettingsSource(cls)()),
-        (".env", DotEnvSettingsSource(cls)()),
-    ]
+    dotenv = DotEnvSettingsSource(cls)
+    sources = [("environment", EnvSettingsSource(cls)()), (".env", dotenv())]
     if cls.toml_file:
-        sources.append((str(cls.toml_file), _Toml(cls, cls.toml_file)()))
+        toml = _Toml(cls, cls.toml_file, dotenv, account=settings.account)
+        tables = reversed(toml.tables())
+        sources += [(f"{cls.toml_file} {table}", values) for table, values in tables]
+        sources.append((str(cls.toml_file), toml.init_kwargs))
     own = [
         Origin(
             name=f"objects.{sobject}.{name}",

@@ -14,6 +14,7 @@ from sqlalchemy import Table, select
 from models import by_name
 from models.action import Action, Verb, by_action_name
 from models.columns import Kind
+from pipelines.clerk import ACTION_DISABLED, disabled
 from pipelines.describes import Describes
 from salesforce import soql, sosl
 from salesforce.client import Client
@@ -62,9 +63,14 @@ def offered(name: str, allows: Callable[[str], bool]) -> Action:
         action = by_action_name(name)
     except LookupError as error:
         raise ActionRefused(str(error)) from None
-    if not allows(name):
-        raise ActionRefused(f"the action {name} is not enabled: see SCSYNC_ACTIONS")
+    refuse_disabled(name, allows)
     return action
+
+
+def refuse_disabled(name: str, allows: Callable[[str], bool]) -> None:
+    """Refuse an action that is not enabled; its code is that of a refused command."""
+    if not allows(name):
+        raise ActionRefused(f"{ACTION_DISABLED}: {disabled(name)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from salesforce.errors import Rejected
 from store.engine import Store
 from store.outbox import Row
 
+ACTION_DISABLED = "ACTION_DISABLED"
 _NOW = timedelta(0)
 DOCUMENTS = ("fields", "depends_on", "base")
 """Columns that hold JSON."""
@@ -69,8 +70,7 @@ class Clerk:
     def _look(self, command: Command) -> tuple[Row | None, list[Problem]]:
         action = action_of(command.op, command.sobject)
         if not self._rules.allows(action):
-            message = f"the action {action} is not enabled: see SCSYNC_ACTIONS"
-            return None, [Problem("ACTION_DISABLED", None, message)]
+            return None, [Problem(ACTION_DISABLED, None, disabled(action))]
         try:
             describe = self._known(command.sobject)
         except Rejected as error:  # no name that could stand in an address
@@ -180,6 +180,11 @@ class _Way:
 def action_of(op: Op, sobject: str) -> str:
     """Name the action a command amounts to: `update_case`, `publish_knowledge_article`."""
     return f"{op}_{_NOUNS.get(sobject) or column_name(sobject)}"
+
+
+def disabled(action: str) -> str:
+    """Say that an action is not enabled, and where it would be."""
+    return f"the action {action} is not enabled: see SCSYNC_ACTIONS, or the account's profile"
 
 
 def parents_of(depends_on: Iterable[str] | None, fields: dict[str, Any]) -> tuple[str, ...]:

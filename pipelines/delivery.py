@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 
 from models import by_name
-from models.command import Command
+from models.command import Command, Op
 from models.outbox import CommandState, Taken
 from models.sobject import SObject
 from pipelines import retry
+from pipelines.clerk import action_of
 from pipelines.conflicts import Conflicts
 from pipelines.hand import Hand, command_of
 from pipelines.parcels import Letter, Parcel
@@ -38,16 +39,20 @@ class Delivery:
     store: Store
     looks: Looks
     conflicts: Conflicts
+    allows: Callable[[str], bool]
+    """Whether an action is enabled at this moment."""
     broken: Callable[[Taken, Exception], Settlement]
     """What a bug of ours means for a command."""
 
     def letters(self, hand: Hand) -> tuple[list[Letter], list[tuple[Taken, Settlement]]]:
-        """Write out what is to be sent; what cannot be written out is set aside."""
-        commands = [(entry, command_of(entry)) for entry in hand.entries]
+        """Write out what is to be sent; what may not be, or cannot be written out, is set aside."""
+        aside = self._disabled(hand.entries)
+        stopped = {entry.id for entry, _ in aside}
+        left = [entry for entry in hand.entries if entry.id not in stopped]
+        commands = [(entry, command_of(entry)) for entry in left]
         records = self._records([command for _, command in commands])
         locks = self._locks(commands)
         letters: list[Letter] = []
-        aside: list[tuple[Taken, Settlement]] = []
         for entry, command in commands:
             try:
                 fields = command.resolved(records)
@@ -58,6 +63,13 @@ class Delivery:
             else:
                 letters.append(Letter(entry, command, fields, locks.get(entry.id)))
         return letters, aside
+
+    def _disabled(self, entries: Sequence[Taken]) -> list[tuple[Taken, Settlement]]:
+        """Refuse what was disabled since it was accepted; what was sent before is looked for."""
+        fresh = [one for one in entries if one.state != CommandState.UNCLEAR]
+        names = {one.id: action_of(Op(one.op), one.sobject) for one in fresh}
+        allowed = {name: self.allows(name) for name in set(names.values())}
+        return [(one, retry.disabled(names[one.id])) for one in fresh if not allowed[names[one.id]]]
 
     def send(self, parcel: Parcel) -> Verdicts:
         """Send a parcel; a request that is lost or refused as a whole says nothing of its rows."""

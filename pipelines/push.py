@@ -120,6 +120,7 @@ class Pusher:
             conflicts=Conflicts(
                 client=self.client, store=self.store, account=self.account, clock=self.clock
             ),
+            allows=self.desk.allows,
             broken=lambda entry, error: retry.broken(
                 error, entry, now=self.clock(), jitter=self.jitter
             ),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from models.outbox import CommandState, KeyKind, Taken
+from pipelines import clerk
 from salesforce.errors import (
     Consequence,
     GrantDead,
@@ -92,6 +93,16 @@ def broken(error: Exception, entry: Taken, *, now: datetime, jitter: Jitter) -> 
         not_before=None if last else now + wait(entry.failures) * (0.5 + jitter()),
         error_code="UNEXPECTED",
         error_message=f"{type(error).__name__}: the log has the rest; please report it",
+    )
+
+
+def disabled(action: str) -> Settlement:
+    """Decide for a command whose action was disabled after it had been accepted."""
+    return Settlement(
+        state=CommandState.REJECTED,
+        error_code=clerk.ACTION_DISABLED,
+        error_message=f"nothing was sent: {clerk.disabled(action)}",
+        counts=False,
     )
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
+from config.allowed import Allowed
 from config.keys import cipher
 from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, declare
@@ -137,12 +138,17 @@ class App:
         )
 
     @cached_property
+    def allows(self) -> Allowed:
+        """Whether an action is enabled at this moment: the settings may change meanwhile."""
+        return Allowed(self.settings)
+
+    @cached_property
     def desk(self) -> Desk:
         return Desk(
             store=self.store,
             describes=self.describes,
             clock=self.clock,
-            allows=self.settings.allows,
+            allows=self.allows,
             key_field=self.settings.external_id_field,
         )
 

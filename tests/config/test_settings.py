@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from config.allowed import Allowed
 from config.keys import cipher
 from config.settings import ConfigError, Settings, load, origins
 
@@ -154,3 +155,88 @@ def test_a_key_in_the_settings_leaves_no_file(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SCSYNC_SECRET_KEY", Fernet.generate_key().decode())
     cipher(load())
     assert not Path("scsync.key").exists()
+
+
+PROFILES = """
+    [profiles.support]
+    client_id = "key"
+    client_secret_env = "ACME_SECRET"
+    environment = "sandbox"
+    actions = ["update_*"]
+    [accounts.default]
+    profile = "support"
+    objects = ["Case"]
+    [accounts.acme]
+    login_url = "https://acme.my.salesforce.com"
+"""
+
+
+def test_an_account_goes_by_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the file's other settings, below the environment; the secret lies elsewhere."""
+    Path("scsync.toml").write_text('client_id = "other"\nthreads = 3\n' + PROFILES)
+    Path(".env").write_text("ACME_SECRET=hush\nSCSYNC_ENVIRONMENT=production\n")
+    settings = load()
+    assert (settings.client_id, settings.objects, settings.threads) == ("key", ("Case",), 3)
+    assert (settings.environment, settings.allows("create_case")) == ("production", False)
+    assert settings.client_secret
+    assert settings.client_secret.get_secret_value() == "hush"
+    origin = {entry.name: entry.origin for entry in origins(settings)}
+    assert origin["SCSYNC_CLIENT_ID"] == "scsync.toml [profiles.support]"
+    assert origin["SCSYNC_OBJECTS"] == "scsync.toml [accounts.default]"
+    assert origin["SCSYNC_THREADS"] == "scsync.toml"
+    assert "hush" not in str(origins(settings))
+    other = load(account="acme")
+    assert (other.client_id, other.login_host) == ("other", "https://acme.my.salesforce.com")
+    monkeypatch.setenv("SCSYNC_CLIENT_ID", "above all")
+    assert load().client_id == "above all"
+
+
+def test_a_secret_may_lie_in_a_file_beside() -> None:
+    """Named from the folder of the TOML; its line end is not part of it."""
+    text = PROFILES.replace(
+        'client_secret_env = "ACME_SECRET"', 'client_secret_file = "app.secret"'
+    )
+    Path("scsync.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"\[profiles.support\] client_secret_file: app.secret"):
+        load()
+    Path("app.secret").write_text("hush\n")
+    settings = load()
+    assert settings.client_secret
+    assert settings.client_secret.get_secret_value() == "hush"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('client_secret = "hush"', r"\[profiles.support\] client_secret: .*client_secret_env"),
+        ('client_secret_env = "ACME_SECRET"', "client_secret_env: ACME_SECRET is not set"),
+        ('client_sceret_env = "A"', "client_sceret_env: .*did you mean client_secret_env"),
+        ('scopes = ""', r"\[profiles.support\] scopes"),
+        ('[accounts.acme2]\nprofile = "suport"', r"no \[profiles.suport\]; there are: support"),
+    ],
+)
+def test_a_slip_in_a_profile_names_it(wrong: str, said: str) -> None:
+    """Whichever account is asked for; what is no secret's place is refused, and not repeated."""
+    text = PROFILES.replace('client_secret_env = "ACME_SECRET"', wrong)
+    if wrong.startswith("["):
+        text = PROFILES.replace('client_secret_env = "ACME_SECRET"\n', "") + wrong
+    Path("scsync.toml").write_text(text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load()
+    assert "hush" not in str(caught.value)
+
+
+def test_a_changed_file_changes_what_is_enabled_without_a_restart() -> None:
+    """The next question is answered by it; half an edit leaves what was right in force."""
+    Path("scsync.toml").write_text(PROFILES.replace("client_secret_env", "#"))
+    allowed = Allowed(load())
+    assert (allowed("update_case"), allowed("delete_case")) == (True, False)
+    Path("scsync.toml").write_text(
+        PROFILES.replace("client_secret_env", "#").replace("update_", "")
+    )
+    assert allowed("delete_case")
+    Path("scsync.toml").write_text("[profiles")
+    assert allowed("delete_case")
+    Path(".env").write_text("SCSYNC_ACTIONS=update_*\n")
+    Path("scsync.toml").write_text("")
+    assert (allowed("update_case"), allowed("delete_case")) == (True, False)
