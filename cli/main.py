@@ -17,6 +17,7 @@ from cli import (
     demo,
     doctor,
     emulator,
+    guide,
     link,
     pull,
     push,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for panel, modules in (
     ("Try it", (demo, emulator)),
-    ("Connect", (link, accounts, doctor, settings)),
+    ("Connect", (guide, link, accounts, doctor, settings)),
     ("Sync", (pull, submit, action, push, commands)),
     ("Look", (status, verify, schema)),
     ("Run for good", (daemon, console)),
