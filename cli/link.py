@@ -1,6 +1,7 @@
 """`scsync link`: an account is linked."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +10,13 @@ import typer
 from cli import browser
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
+from models.action import ACTIONS
 from models.linked_account import GrantKind
 from pipelines.link import Linked
+from pipelines.outlook import Outlook, outlook
 from pipelines.terms import Terms
 from salesforce.authorize import Authorization
+from salesforce.errors import SalesforceError
 from store.accounts import DEFAULT
 from worker.app import App
 
@@ -65,7 +69,13 @@ def register(app: typer.Typer, panel: str) -> None:
                 linked = _by_jwt(parts, jwt_key, username)
             else:
                 linked = _by_person(ctx, parts, in_browser=in_browser)
-        _show(ctx, linked, json=json)
+            if not json:
+                _show(ctx, linked)
+            seen = _looked(ctx, parts)
+        if json:
+            print_json({**vars(linked), "outlook": asdict(seen)})
+        else:
+            _show_outlook(ctx, seen, linked.name)
 
 
 def _read_token() -> str:
@@ -108,14 +118,41 @@ def _by_jwt(parts: App, key: Path, username: str) -> Linked:
         return linker.by_terms(terms)
 
 
-def _show(ctx: Context, linked: Linked, *, json: bool) -> None:
-    if json:
-        print_json(vars(linked))
-        return
+def _looked(ctx: Context, parts: App) -> Outlook:
+    """Look at what the grant is good for; the link stands, whatever comes of that."""
+    settings = parts.settings
+    says_nothing = settings.login_url and "environment" not in settings.model_fields_set
+    try:
+        return outlook(
+            [action for action in ACTIONS.values() if parts.allows(action.name)],
+            client=parts.client,
+            describes=parts.describes,
+            expected=None if says_nothing else settings.environment,
+        )
+    except SalesforceError:
+        ctx.say(f"account {parts.name} is linked, but the org could not be looked at:")
+        raise
+
+
+def _show(ctx: Context, linked: Linked) -> None:
     ctx.line(f"linked account {linked.name}: org {linked.org_id}, user {linked.user_id}")
     ctx.line(f"  instance  {linked.instance_url}\n  scopes    {linked.scope}")
     ctx.line(f"  grant     {linked.grant}")
-    if not {"api", "full"} & set(linked.scope.split()):
-        ctx.say("the scope api is missing: give it to the external client app, then link again")
-    own = "" if linked.name == DEFAULT else f" --account {linked.name}"
+
+
+def _show_outlook(ctx: Context, seen: Outlook, account: str) -> None:
+    ctx.line(f"  org       {seen.org_name} ({seen.kind}); the API is enabled")
+    barred = [one for one in seen.prospects if not one.allowed]
+    total = len(seen.prospects)
+    ctx.line(f"  actions   {total - len(barred)} of the {total} enabled ones may be done")
+    for one in barred:
+        ctx.line(f"            {one.action}: {one.why}")
+    for what, found in (("hidden", seen.hidden), ("not editable", seen.locked)):
+        for sobject, names in found.items():
+            ctx.line(f"  fields    {what} in {sobject}: {', '.join(names)}")
+    for warning in seen.warnings:
+        ctx.say(f"warning: {warning}")
+    if barred or seen.hidden or seen.locked:
+        ctx.say("scsync guide lists the permissions that these actions need")
+    own = "" if account == DEFAULT else f" --account {account}"
     ctx.line(f"next: scsync{own} doctor, then scsync{own} pull")

@@ -141,13 +141,13 @@ def _policies(wishes: Wishes) -> Step:
         (
             users,
             (
-                "Refresh Token Policy: valid until revoked. An expiry by date ends the link on that "
-                "day, one by disuse ends it after a longer outage; either needs a person."
+                "Refresh Token Policy: valid until revoked. An expiry by date ends the link on "
+                "that day, one by disuse ends it after a longer outage; either needs a person."
             ),
             (
                 "Refresh token rotation may be on: scsync stores each new token before it uses it. "
-                "With rotation a copy of a token is worthless soon, and a store that was restored from "
-                "a backup has to be linked anew."
+                "With rotation a copy of a token is worthless soon, and a store that was restored "
+                "from a backup has to be linked anew."
             ),
             "Salesforce keeps five grants for each user and app; a sixth link ends the oldest.",
         ),
@@ -163,8 +163,8 @@ def _permissions(chosen: Sequence[Action], found: Sequence[Need]) -> Step:
         ),
         f"Assign it: sf org assign permset --name {NAME} --on-behalf-of USERNAME",
         (
-            "It opens objects, not records: sharing decides which of them. To have all, add View All "
-            "Records on each object."
+            "It opens objects, not records: sharing decides which of them. To have all, add View "
+            "All Records on each object."
         ),
     ]
     if any(need.elsewhere for need in found):

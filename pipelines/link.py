@@ -61,7 +61,8 @@ class Linker:
         token = answer.after(blank())
         if not token.refresh_token:
             raise GrantDead(
-                "Salesforce gave no refresh token",
+                f"Salesforce granted {token.scope or 'something'}, and gave no refresh token: "
+                "the link would end with the session",
                 code="NO_REFRESH_TOKEN",
                 remedy="Give the external client app the scope refresh_token, then link again.",
             )

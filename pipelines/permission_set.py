@@ -1,6 +1,7 @@
 """A permission set's metadata, written from what is needed."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from models.access import Need
@@ -25,7 +26,7 @@ def permission_set(needs: Sequence[Need]) -> str:
     return f"{_DECLARATION}{ET.tostring(root, encoding='unicode')}\n"
 
 
-def _fields(needs: Sequence[Need]) -> Iterator[ET.Element]:
+def _fields(needs: Sequence[Need]) -> Iterator["ET.Element[Any]"]:
     for need in needs:
         for name in sorted((*need.editable, *need.readable)):
             found = ET.Element("fieldPermissions")
