@@ -1,4 +1,4 @@
-"""`scsync accounts`: list, suspend, resume, unlink, repoint."""
+"""`scsync accounts`: list, suspend, resume, unlink, rename, repoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
-from config.settings import ConfigError
+from config.settings import ConfigError, load
 from models.linked_account import LinkedAccount
 from pipelines import link as linking
+from pipelines import rename as renaming
 from pipelines import repoint as repointing
 from store import accounts as stored
 from store import places
@@ -31,7 +32,7 @@ _SHOWN = (
 
 def register(app: typer.Typer, panel: str) -> None:
     group = typer.Typer(
-        help="List, suspend, resume, unlink or repoint accounts.",
+        help="List, suspend, resume, unlink, rename or repoint accounts.",
         epilog="Example: scsync accounts list",
         no_args_is_help=True,
     )
@@ -80,7 +81,27 @@ def register(app: typer.Typer, panel: str) -> None:
         if not revoked:
             ctx.say("Salesforce could not be told: revoke the grant there, too")
 
+    _register_rename(group)
     _register_repoint(group)
+
+
+def _register_rename(group: typer.Typer) -> None:
+    @group.command(epilog="Example: scsync accounts rename acme acme_europe")
+    def rename(typer_context: typer.Context, old: str, new: str, *, json: Json = False) -> None:
+        """Give an account another name; its store moves along, while nothing works on it."""
+        ctx = context(typer_context)
+        load(ctx.config, account=new)  # refuses what can be no name
+        with _opened(ctx, old) as parts:
+            url = parts.settings.database_url
+            try:
+                renaming.rename(parts.store, url, parts.name, new, clock=parts.clock)
+            except repointing.AtWork:
+                raise _at_work(parts.name) from None
+        if json:
+            print_json({"account": new, "before": old})
+            return
+        ctx.line(f"account {old} is {new} from now on")
+        ctx.say(f"rename it in scsync.toml, too, where it stands as [accounts.{old}]")
 
 
 def _register_repoint(group: typer.Typer) -> None:
@@ -130,15 +151,19 @@ def _repoint(parts: App, move: repointing.Move, *, discard: bool) -> None:
     try:
         repointing.repoint(parts.store, move, discard=discard, clock=parts.clock)
     except repointing.AtWork:
-        raise ConfigError(
-            f"scsync is at work for account {move.account}: stop its processes, wait half a "
-            "minute, try again; nothing was changed"
-        ) from None
+        raise _at_work(move.account) from None
     except repointing.CommandsOpen:
         raise ConfigError(
             f"{move.open_commands:,} commands were meant for org {move.org_id}: let them end "
             "there, or add --discard-commands; nothing was changed"
         ) from None
+
+
+def _at_work(account: str) -> ConfigError:
+    return ConfigError(
+        f"scsync is at work for account {account}: stop its processes, wait half a minute, try "
+        "again; nothing was changed"
+    )
 
 
 def _names(ctx: Context) -> list[str]:

@@ -155,6 +155,12 @@ def repoint(tx: Connection, name: str, org_id: str) -> None:
     forget(tx, name, org_id=org_id, **dict.fromkeys(("api_used", "api_limit", "api_seen_at")))
 
 
+def rename(tx: Connection, old: str, new: str) -> bool:
+    """Give the account another name; False when there is none of the old one."""
+    renamed = tx.execute(update(_table).where(_table.c.name == old).values(name=new))
+    return renamed.rowcount == 1
+
+
 def note_usage(tx: Connection, name: str, used: int, limit: int, *, now: datetime) -> None:
     """Note what the org last said of our API calls."""
     tx.execute(

@@ -6,7 +6,7 @@ The first account has the store that the settings name. Another has a SQLite fil
 
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 
 from store.accounts import DEFAULT
 from store.engine import translated
@@ -39,6 +39,28 @@ def prepare(url: str, account: str) -> None:
             tx.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}{account}")
     finally:
         engine.dispose()
+
+
+class StillOpen(Exception):  # noqa: N818 - an outcome, not an error
+    """Some process has the store's file open; it stays where it is."""
+
+
+def rename_schema(tx: Connection, old: str, new: str) -> None:
+    """Give an account's schema another name, where stores are schemas."""
+    if tx.dialect.name != "sqlite":
+        # Names are settings that allow letters, digits and underscores only.
+        tx.exec_driver_sql(f"ALTER SCHEMA {_SCHEMA}{old} RENAME TO {_SCHEMA}{new}")
+
+
+def move_file(url: str, old: str, new: str) -> None:
+    """Move an account's file, where stores are files; raises `StillOpen`."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return
+    before, after = (Path(make_url(place(url, name)).database or "") for name in (old, new))
+    # Whoever closes a file last leaves no log beside it; what stands in one would be lost.
+    if before.with_name(f"{before.name}-wal").exists():
+        raise StillOpen
+    before.rename(after)
 
 
 def known(url: str) -> list[str]:
