@@ -90,7 +90,7 @@ def _environment(ctx: Context, *, asks: bool) -> Org:
     usual = Org.MY_DOMAIN if ctx.settings.login_url else Org(ctx.settings.environment)
     if not asks:
         return usual
-    answer = typer.prompt(f"which org: {', '.join(Org)}", default=usual, type=Org, err=True)
+    answer = typer.prompt("which org", default=usual, type=Org, err=True)
     return Org(answer)
 
 

@@ -3,7 +3,7 @@
 import typer
 
 from cli.context import Json, context, print_json
-from config.settings import origins
+from config.origins import origins
 
 
 def register(app: typer.Typer, panel: str) -> None:

@@ -3,7 +3,6 @@
 import os
 import tomllib
 from collections.abc import Collection
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,7 +20,6 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -223,11 +221,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - theirs to pass
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         _refuse_unknown_lines(dotenv_settings)
-        toml = (_Toml(settings_cls, cls.toml_file, dotenv_settings),) if cls.toml_file else ()
+        toml = (Toml(settings_cls, cls.toml_file, dotenv_settings),) if cls.toml_file else ()
         return (init_settings, env_settings, dotenv_settings, *toml)
 
 
-class _Toml(TomlConfigSettingsSource):
+class Toml(TomlConfigSettingsSource):
     """The TOML: its tables told apart from settings, those of the account laid over the others."""
 
     def __init__(
@@ -319,16 +317,6 @@ def _unknown(place: str, name: str, known: Collection[str]) -> str:
     return f"{place}: unknown setting {name}; {remedy}"
 
 
-@dataclass(frozen=True)
-class Origin:
-    """One setting as `scsync settings` shows it."""
-
-    name: str
-    value: str
-    origin: str
-    meaning: str
-
-
 def load(config: Path | None = None, *, account: str | None = None) -> Settings:
     """Read all sources once; raises `ConfigError` naming the setting and the remedy."""
     path = config or _default_toml()
@@ -386,53 +374,6 @@ def _name_of(place: tuple[int | str, ...], table: str) -> str:
     if place and place[0] == "object_settings":
         return f"[objects.{place[1]}] {' '.join(map(str, place[2:]))}: "
     return f"{PREFIX}{str(place[0]).upper()}: " if place else ""
-
-
-def origins(settings: Settings) -> list[Origin]:
-    """List every setting with its value (secrets masked), where it came from and its meaning."""
-    cls = type(settings)
-    dotenv = DotEnvSettingsSource(cls)
-    sources = [("environment", EnvSettingsSource(cls)()), (".env", dotenv())]
-    if cls.toml_file:
-        toml = _Toml(cls, cls.toml_file, dotenv, account=settings.account)
-        tables = reversed(toml.tables())
-        sources += [(f"{cls.toml_file} {table}", values) for table, values in tables]
-        sources.append((str(cls.toml_file), toml.init_kwargs))
-    own = [
-        Origin(
-            name=f"objects.{sobject}.{name}",
-            value=_shown(name, value),
-            origin=str(cls.toml_file),
-            meaning=info.description or "",
-        )
-        for sobject, table in settings.object_settings.items()
-        for name, info in ObjectSettings.model_fields.items()
-        if (value := getattr(table, name)) != info.default
-    ]
-    return [
-        Origin(
-            name=f"{PREFIX}{name.upper()}",
-            value=_shown(name, getattr(settings, name)),
-            origin=next((label for label, found in sources if name in found), "default"),
-            meaning=info.description or "",
-        )
-        for name, info in cls.model_fields.items()
-        if name != "object_settings"
-    ] + own
-
-
-def _shown(name: str, value: object) -> str:
-    if value is None or value == ():
-        return ""
-    if isinstance(value, SecretStr):
-        return "********"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if name.endswith("_url"):
-        return masked_url(str(value))
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
 
 
 def masked_url(url: str) -> str:

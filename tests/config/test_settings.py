@@ -8,7 +8,8 @@ from cryptography.fernet import Fernet
 
 from config.allowed import Allowed
 from config.keys import cipher
-from config.settings import ConfigError, Settings, load, origins
+from config.origins import origins
+from config.settings import ConfigError, Settings, load
 
 # The contract: people script against these names and rely on these defaults.
 DEFAULTS = {
