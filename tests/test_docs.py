@@ -154,6 +154,21 @@ def test_the_toml_shown_is_read(tmp_path: Path) -> None:
         assert re.search(rf"^\| `{name}` \|", README, re.MULTILINE)
 
 
+def test_the_profiles_shown_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each account by its own; every key that a table may have is named beside them."""
+    from config.settings import load  # noqa: PLC0415 - like the one above
+    from config.tables import AccountTable, Profile  # noqa: PLC0415
+
+    page = ROOT / "docs" / "connections.md"
+    (tmp_path / "scsync.toml").write_text(blocks("toml", [page])[0])
+    (tmp_path / "reporting.secret").write_text("hush")
+    monkeypatch.setenv("SUPPORT_SECRET", "hush")
+    assert load(tmp_path / "scsync.toml").allows("update_case")
+    assert load(tmp_path / "scsync.toml", account="acme").objects == ("Account", "Case")
+    for table in (Profile, AccountTable):
+        assert [name for name in table.model_fields if f"`{name}`" not in page.read_text()] == []
+
+
 def test_links_lead_somewhere() -> None:
     """Every relative link of every document."""
     for path in DOCUMENTS:
