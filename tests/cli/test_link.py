@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from emulator.grants import SCOPES
 from emulator.server import Emulator
 from tests.cli.conftest import SCSYNC, Desk
 from tests.cli.test_daemon import pulled, running
@@ -142,6 +143,20 @@ def test_a_denial_links_nothing(office: Desk, org: Emulator) -> None:
     assert process.returncode == 3
     assert "denied" in err
     assert "scsync link" in err
+    assert office.run("accounts", "list", "--json").document() == []
+
+
+def test_an_app_without_the_refresh_scope_links_nothing(office: Desk, org: Emulator) -> None:
+    """Salesforce sends such a browser straight back: exit 2, and where to look."""
+    org.configure(scopes=["api", "id"])
+    try:
+        with start(office, "--no-browser") as process:
+            address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
+            back = httpx.get(address).headers["location"]
+            _, err = process.communicate(f"{back}\n", timeout=30)
+    finally:
+        org.configure(scopes=list(SCOPES))
+    assert (process.returncode, "scopes" in err) == (2, True), err
     assert office.run("accounts", "list", "--json").document() == []
 
 
