@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import UtcDateTime
@@ -56,6 +56,10 @@ class LinkedAccount(SQLModel, table=True):
     )
     lease_owner: str | None = Field(default=None, sa_column=Column(String(80)))
     lease_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    # Set while the answer to a refresh is awaited; left there, nobody knows whether it took place.
+    refresh_sent_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    # Whether the org replaces the refresh token at each refresh, as far as it was seen.
+    rotates: bool | None = Field(default=None, sa_column=Column(Boolean))
     linked_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     refreshed_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     api_used: int | None = Field(default=None, sa_column=Column(BigInteger))

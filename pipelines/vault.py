@@ -10,7 +10,7 @@ from cryptography.fernet import InvalidToken
 
 from models.linked_account import AccountState, LinkedAccount
 from salesforce.errors import GrantDead
-from salesforce.vault import LEASE, Token
+from salesforce.vault import LEASE, Lease, Token
 from store import accounts
 from store.engine import Store
 from store.errors import LeaseLost
@@ -47,19 +47,26 @@ class AccountVault:
         self._known = (time.monotonic(), token)
         return token
 
-    def lease(self, seen_version: int, owner: str) -> bool:
+    def lease(self, seen_version: int, owner: str) -> Lease | None:
         self._known = None
         with self._store.begin() as tx:
-            return accounts.lease(
+            won = accounts.lease(
                 tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=LEASE
             )
+        return Lease(won.owner, in_doubt=won.in_doubt) if won else None
 
-    def store(self, token: Token, owner: str) -> Token:
+    def sending(self, owner: str) -> bool:
+        with self._store.begin() as tx:
+            return accounts.sending(tx, self._name, owner=owner, now=self._clock())
+
+    def store(self, token: Token) -> Token:
         self._known = None
         values = sealed(token, self._cipher)
         try:
             with self._store.begin() as tx:
-                version = accounts.renew(tx, self._name, values, owner=owner, now=self._clock())
+                version = accounts.renew(
+                    tx, self._name, values, seen=token.version, now=self._clock()
+                )
         except LeaseLost:
             return self.current()
         return replace(token, version=version)
@@ -67,6 +74,10 @@ class AccountVault:
     def release(self, owner: str) -> None:
         with self._store.begin() as tx:
             accounts.release(tx, self._name, owner=owner)
+
+    def lapse(self, owner: str) -> None:
+        with self._store.begin() as tx:
+            accounts.lapse(tx, self._name, owner=owner)
 
     def bury(self, reason: str, owner: str) -> None:
         self._known = None
@@ -81,19 +92,21 @@ class AccountVault:
             version=account.version,
             identity_url=f"{account.login_url}/id/{account.org_id or ''}/{account.user_id or ''}",
             scope=account.scope or "",
+            rotates=account.rotates,
         )
 
     def _open(self, text: str | None) -> str:
         return unsealed(text, self._cipher)
 
 
-def sealed(token: Token, cipher: Cipher) -> dict[str, str | None]:
+def sealed(token: Token, cipher: Cipher) -> dict[str, str | bool | None]:
     """Lay a token out as columns, secrets encrypted."""
     return {
         "access_token": _seal(token.access_token, cipher),
         "refresh_token": _seal(token.refresh_token, cipher),
         "instance_url": token.instance_url,
         "scope": token.scope,
+        "rotates": token.rotates,
     }
 
 

@@ -6,7 +6,6 @@ them, the vault's lease lets one process win. Losers use what the winner stored.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from copy import copy
@@ -17,18 +16,19 @@ from uuid import uuid4
 import httpx
 
 from salesforce import wire
-from salesforce.errors import GrantDead, SalesforceError, Unavailable
+from salesforce.errors import SalesforceError, Unavailable
 from salesforce.oauth import BUSY
+from salesforce.refresh import Refresher, no_witness
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from salesforce.grants import Grant
+    from salesforce.refresh import Witness
     from salesforce.vault import Token, TokenVault
 
 PATIENCE = timedelta(seconds=30)  # for somebody else's refresh, which usually takes one second
 _POLL = 0.05  # s, between looks at the vault while somebody else refreshes
-_BUSY_WAITS = (0.2, 0.8)  # s; Salesforce serialises refreshes of one token and refuses the second
 
 
 class TokenAuth(httpx.Auth):
@@ -43,16 +43,15 @@ class TokenAuth(httpx.Auth):
         vault: TokenVault,
         grant: Grant,
         http: httpx.Client,
+        witness: Witness = no_witness,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._vault = vault
-        self._grant = grant
-        self._http = http
+        self._refresher = Refresher(vault=vault, grant=grant, http=http, witness=witness)
         self._patience = patience.total_seconds()
         self._queue = threading.Lock()
         self._failures = 0
         self._failure: SalesforceError | None = None
-        self._unstored: tuple[Token, str] | None = None
 
     def sync_auth_flow(
         self, request: httpx.Request
@@ -80,8 +79,7 @@ class TokenAuth(httpx.Auth):
 
     def _renewed(self, seen: Token, deadline: float, failures: int) -> Token:
         owner = str(uuid4())
-        if self._unstored:
-            self._store(*self._unstored)
+        self._refresher.store_what_is_left()
         while True:
             token = self._vault.current()
             if token.version != seen.version:
@@ -89,46 +87,13 @@ class TokenAuth(httpx.Auth):
             if self._failure and self._failures != failures:
                 # Who queued up behind a refusal has his answer: no storm upon the login host.
                 raise copy(self._failure)
-            if self._vault.lease(seen.version, owner):
-                token = self._refresh(seen, owner)
+            if lease := self._vault.lease(seen.version, owner):
+                token = self._refresher.refresh(seen, lease)
                 if token.version != seen.version:
                     return token
             if time.monotonic() >= deadline:
                 raise _still_busy()
             time.sleep(_POLL)
-
-    def _refresh(self, token: Token, owner: str) -> Token:
-        try:
-            renewed = self._granted(token)
-        except GrantDead as error:
-            overtaken = self._vault.current()
-            if overtaken.version != token.version:
-                self._vault.release(owner)
-                return overtaken
-            self._vault.bury(str(error), owner)
-            raise
-        except BaseException:
-            self._vault.release(owner)
-            raise
-        return self._store(renewed, owner)
-
-    def _store(self, renewed: Token, owner: str) -> Token:
-        # Under rotation this token is the only good one: should the vault fail, it is kept here,
-        # its lease with it, and stored before anybody here asks for another.
-        self._unstored = (renewed, owner)
-        token = self._vault.store(renewed, owner)
-        self._unstored = None
-        return token
-
-    def _granted(self, token: Token) -> Token:
-        for wait in _BUSY_WAITS:
-            try:
-                return self._grant(self._http, token).after(token)
-            except Unavailable as error:
-                if error.code != BUSY:
-                    raise
-            time.sleep(wait * (1 + secrets.randbelow(100) / 100))
-        return self._grant(self._http, token).after(token)
 
 
 def _addressed(request: httpx.Request, target: str, token: Token) -> httpx.Request:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from salesforce.bulk import Bulk
 from salesforce.grants import RefreshToken
 from salesforce.ingest import Ingest
+from salesforce.introspect import Introspection
 from salesforce.reads import Reads
 from salesforce.session import TIMEOUT, Session
 from salesforce.tls import trust
@@ -53,6 +54,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         self._session = Session(
             vault=vault,
             grant=grant or RefreshToken(app),
+            witness=Introspection(app),
             api_version=api_version,
             timeout=timeout,
             user_agent=user_agent,

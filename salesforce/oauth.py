@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 # Three of these end before a lease does (vault.LEASE).
 TIMEOUT = httpx.Timeout(connect=10, read=20, write=5, pool=3)
 BUSY = "TOKEN_REQUEST_BUSY"
+KEYS_REFUSED = frozenset({"invalid_client", "invalid_client_id"})
+NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
             version=token.version,
             identity_url=self.id or token.identity_url,
             scope=self.scope or token.scope,
+            rotates=bool(self.refresh_token) if token.refresh_token else None,
         )
         if token.org_id and renewed.org_id != token.org_id:
             raise GrantDead(
@@ -147,20 +156,22 @@ def refused(error: str, description: str) -> SalesforceError | None:
 
 def token_request(http: httpx.Client, login_url: str, form: Mapping[str, str]) -> TokenAnswer:
     """Ask the token endpoint for whatever the form's grant is good for."""
-    reply = _post(http, f"{login_url}/services/oauth2/token", form)
-    _check(reply)
+    reply = ask(http, f"{login_url}/services/oauth2/token", form)
     try:
         return msgspec.json.decode(reply.body, type=TokenAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError("the token answer is broken", code="BROKEN_BODY") from error
+        raise ProtocolError(
+            "the token answer is broken", code="BROKEN_BODY", outcome_unknown=True
+        ) from error
 
 
 def revoke(http: httpx.Client, login_url: str, token: str) -> None:
     """Make the org forget a token; with a refresh token, everything it begot."""
-    _check(_post(http, f"{login_url}/services/oauth2/revoke", {"token": token}))
+    ask(http, f"{login_url}/services/oauth2/revoke", {"token": token})
 
 
-def _post(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
+def ask(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
+    """Post a form to one of OAuth's endpoints; raises what the table says of a refusal."""
     headers = {"Accept": "application/json"}
     try:
         answer = http.post(url, data=dict(form), headers=headers, timeout=TIMEOUT)
@@ -168,9 +179,12 @@ def _post(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
         raise Unavailable(
             f"no answer from {url.partition('/services/')[0]} ({type(error).__name__})",
             code="LOGIN_UNREACHABLE",
+            outcome_unknown=not isinstance(error, NOTHING_SENT),
             remedy="Check the network, and SCSYNC_LOGIN_URL.",
         ) from error
-    return wire.Reply(answer.status_code, answer.headers, answer.content)
+    reply = wire.Reply(answer.status_code, answer.headers, answer.content)
+    _check(reply)
+    return reply
 
 
 def _check(reply: wire.Reply) -> None:
@@ -178,6 +192,7 @@ def _check(reply: wire.Reply) -> None:
     if error is None:
         return
     if isinstance(error, Transient):
+        error.outcome_unknown = True  # whoever spoke was not the token endpoint
         raise error
     found = refused(error.code, error.message)
     if found is None:

@@ -10,6 +10,7 @@ import httpx
 from salesforce import wire
 from salesforce.auth import TokenAuth
 from salesforce.errors import ProtocolError, Unavailable, Unclear
+from salesforce.oauth import NOTHING_SENT
 
 if TYPE_CHECKING:
     import ssl
@@ -18,19 +19,13 @@ if TYPE_CHECKING:
 
     from salesforce.calls import Call
     from salesforce.grants import Grant
+    from salesforce.refresh import Witness
     from salesforce.values import Usage
     from salesforce.vault import TokenVault
 
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=30, pool=60)
 # An idle connection that the server closes meanwhile leaves a write unclear: give it up first.
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3)
-_NOTHING_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
 
 
 class Session:
@@ -41,6 +36,7 @@ class Session:
         *,
         vault: TokenVault,
         grant: Grant,
+        witness: Witness,
         api_version: str,
         timeout: httpx.Timeout,
         user_agent: str,
@@ -65,7 +61,7 @@ class Session:
             transport=transport,
             verify=verify,
         )
-        self._auth = TokenAuth(vault=vault, grant=grant, http=self._http)
+        self._auth = TokenAuth(vault=vault, grant=grant, http=self._http, witness=witness)
 
     def send(self, call: Call) -> wire.Reply:
         """Try once; the answer may still be an error in itself."""
@@ -137,7 +133,7 @@ def _chunks(call: Call, response: httpx.Response) -> Iterator[bytes]:
 
 def _lost(call: Call, error: httpx.RequestError) -> Unavailable | Unclear:
     what = type(error).__name__
-    if isinstance(error, _NOTHING_SENT):
+    if isinstance(error, NOTHING_SENT):
         url = error.request.url
         return Unavailable(
             f"no connection to {url.scheme}://{url.netloc.decode()} ({what})",

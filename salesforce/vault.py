@@ -22,6 +22,8 @@ class Token:
     version: int
     identity_url: str
     scope: str
+    rotates: bool | None = None
+    """Whether a refresh was seen to replace the refresh token; None: there was none yet."""
 
     @property
     def org_id(self) -> str:
@@ -42,26 +44,40 @@ def blank(refresh_token: str | None = None) -> Token:
     return Token("", refresh_token, "", version=0, identity_url="", scope="")
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The sole right to refresh; in doubt when an earlier refresh was sent and not answered."""
+
+    owner: str
+    in_doubt: bool = False
+
+
 class TokenVault(Protocol):
     """Shared by every thread and process that works for one account."""
 
     def current(self) -> Token:
         """Hand out the current token; cheap. Raises GrantDead when the grant is buried."""
 
-    def lease(self, seen_version: int, owner: str) -> bool:
+    def lease(self, seen_version: int, owner: str) -> Lease | None:
         """Win the right to refresh (for LEASE), if the version still is the one seen.
 
-        False means that somebody else holds it or that the version has moved on.
+        None means that somebody else holds it or that the version has moved on.
         """
 
-    def store(self, token: Token, owner: str) -> Token:
-        """Keep the token durably, bump its version, end the lease; return what is now current.
+    def sending(self, owner: str) -> bool:
+        """Note durably that the refresh token is about to be sent; False: the lease is lost."""
 
-        An owner who has lost the lease stores nothing and gets what is current.
+    def store(self, token: Token) -> Token:
+        """Keep the token durably, bump its version, end any lease; return what is now current.
+
+        Whoever was overtaken by a newer version stores nothing and gets what is current.
         """
 
     def release(self, owner: str) -> None:
-        """End the lease without a new token; nothing happens to another's."""
+        """End the lease: the refresh token was not spent; nothing happens to another's."""
+
+    def lapse(self, owner: str) -> None:
+        """End the lease and leave what was sent in doubt; nothing happens to another's."""
 
     def bury(self, reason: str, owner: str) -> None:
         """Mark the grant dead and end the lease; nothing happens to another's."""

@@ -1,10 +1,11 @@
 """Accounts: the grant as ciphertext, who may renew it, and whether it still lives."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.linked_account import AccountState, LinkedAccount
@@ -28,8 +29,18 @@ _NO_GRANT: Mapping[str, Any] = dict.fromkeys(
         "reason",
         "lease_owner",
         "lease_until",
+        "refresh_sent_at",
+        "rotates",
     )
 )
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The sole right to renew; in doubt when an earlier refresh was sent and not answered."""
+
+    owner: str
+    in_doubt: bool
 
 
 def get(tx: Connection, name: str) -> LinkedAccount | None:
@@ -63,6 +74,8 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
         "reason": None,
         "lease_owner": None,
         "lease_until": None,
+        "refresh_sent_at": None,
+        "rotates": None,
         "state": AccountState.LINKED,
         "linked_at": now,
         **values,
@@ -77,62 +90,85 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
 
 def lease(
     tx: Connection, name: str, *, seen: int, owner: str, now: datetime, span: timedelta
-) -> bool:
+) -> Lease | None:
     """Take the sole right to renew the grant, if it is still the one that was seen."""
     free = or_(_table.c.lease_owner.is_(None), _table.c.lease_until < now)
     taken = tx.execute(
         update(_table)
         .where(_table.c.name == name, _table.c.version == seen, free)
         .values(lease_owner=owner, lease_until=now + span)
+        .returning(_table.c.refresh_sent_at)
+    ).one_or_none()
+    return Lease(owner, in_doubt=taken.refresh_sent_at is not None) if taken else None
+
+
+def sending(tx: Connection, name: str, *, owner: str, now: datetime) -> bool:
+    """Note that the refresh token goes out; False when the right to send it has passed on."""
+    noted = tx.execute(
+        update(_table)
+        .where(_table.c.name == name, _table.c.lease_owner == owner, _table.c.lease_until >= now)
+        .values(refresh_sent_at=now)
     )
-    return taken.rowcount == 1
+    return noted.rowcount == 1
 
 
-def renew(
-    tx: Connection, name: str, values: Mapping[str, Any], *, owner: str, now: datetime
-) -> int:
-    """Store a renewed grant; raises `LeaseLost` when the right to do so has passed on."""
+def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, now: datetime) -> int:
+    """Store a renewed grant; raises `LeaseLost` when a newer one stands there.
+
+    The version is the fence, not the lease: under rotation, who comes late but first has the only
+    token that is good, even if the account was given up for dead meanwhile.
+    """
+    alive = case((_table.c.state == AccountState.DEAD, AccountState.LINKED), else_=_table.c.state)
     renewed = tx.execute(
         update(_table)
-        .where(_table.c.name == name, _table.c.lease_owner == owner)
+        .where(_table.c.name == name, _table.c.version == seen)
         .values(
             version=_table.c.version + 1,
+            state=alive,
+            reason=None,
             lease_owner=None,
             lease_until=None,
+            refresh_sent_at=None,
             refreshed_at=now,
             **values,
         )
         .returning(_table.c.version)
     ).scalar_one_or_none()
     if renewed is None:
-        raise LeaseLost(f"another process renews the grant of account {name} by now")
+        raise LeaseLost(f"another process has renewed the grant of account {name}")
     return int(renewed)
 
 
 def release(tx: Connection, name: str, *, owner: str) -> None:
-    """Give the right to renew back."""
-    tx.execute(
-        update(_table)
-        .where(_table.c.name == name, _table.c.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None)
-    )
+    """Give the right to renew back, with nothing spent."""
+    _end_lease(tx, name, owner, refresh_sent_at=None)
+
+
+def lapse(tx: Connection, name: str, *, owner: str) -> None:
+    """Give the right to renew back; what was sent stays in doubt."""
+    _end_lease(tx, name, owner)
 
 
 def bury(tx: Connection, name: str, reason: str, *, owner: str) -> None:
     """Mark the grant dead, unless somebody else is renewing it."""
+    _end_lease(tx, name, owner, state=AccountState.DEAD, reason=reason)
+
+
+def _end_lease(tx: Connection, name: str, owner: str, **values: Any) -> None:
     tx.execute(
         update(_table)
         .where(_table.c.name == name, _table.c.lease_owner == owner)
-        .values(state=AccountState.DEAD, reason=reason, lease_owner=None, lease_until=None)
+        .values(lease_owner=None, lease_until=None, **values)
     )
 
 
 def move(tx: Connection, name: str, state: AccountState, reason: str | None = None) -> bool:
-    """Change the account's state; False when there is no such account."""
+    """Change the account's state; False when there is no such account.
+
+    A lease stays with its owner: a refresh under way ends with a token that has to be kept.
+    """
     moved = tx.execute(
-        update(_table)
-        .where(_table.c.name == name, _is_known)
-        .values(state=state, reason=reason, lease_owner=None, lease_until=None)
+        update(_table).where(_table.c.name == name, _is_known).values(state=state, reason=reason)
     )
     return moved.rowcount == 1
 

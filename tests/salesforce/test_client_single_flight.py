@@ -95,11 +95,11 @@ def test_a_rotated_token_outlives_a_vault_that_fails(org, token, app):
     """The only good refresh token is kept until it can be stored; a second refresh would kill it."""
 
     class Failing(MemoryVault):
-        def store(self, token, owner):
+        def store(self, token):
             if org.desk.refreshes and not self.stored:
                 self.stored.append(token)
                 raise OSError("disk full")
-            return super().store(token, owner)
+            return super().store(token)
 
     org.desk.access_token, vault = "00D!other", Failing(token)
     with Client(vault=vault, app=app) as client:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from salesforce.errors import GrantDead
-from salesforce.vault import Token
+from salesforce.vault import Lease, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ class MemoryVault:
         self.stored: list[Token] = []
         self.buried: str | None = None
         self.owner: str | None = None
+        self.sent = False
         self._lock = threading.Lock()
 
     def current(self) -> Token:
@@ -36,22 +37,31 @@ class MemoryVault:
             raise GrantDead(self.buried, remedy=DEAD)
         return self.token
 
-    def lease(self, seen_version: int, owner: str) -> bool:
+    def lease(self, seen_version: int, owner: str) -> Lease | None:
         with self._lock:
             if self.owner or self.token.version != seen_version:
-                return False
+                return None
             self.owner = owner
-            return True
+            return Lease(owner, in_doubt=self.sent)
 
-    def store(self, token: Token, owner: str) -> Token:
+    def sending(self, owner: str) -> bool:
+        self.sent = self.owner == owner
+        return self.sent
+
+    def store(self, token: Token) -> Token:
         with self._lock:
-            if self.owner == owner:
+            if self.token.version == token.version:
                 self.token = replace(token, version=self.token.version + 1)
                 self.stored.append(self.token)
-                self.owner = None
+                self.owner, self.sent = None, False
             return self.token
 
     def release(self, owner: str) -> None:
+        with self._lock:
+            if self.owner == owner:
+                self.owner, self.sent = None, False
+
+    def lapse(self, owner: str) -> None:
         with self._lock:
             if self.owner == owner:
                 self.owner = None
@@ -84,27 +94,32 @@ class FileVault:
             raise GrantDead(buried, remedy=DEAD)
         return replace(msgspec.json.decode(text, type=Token), version=version)
 
-    def lease(self, seen_version: int, owner: str) -> bool:
+    def lease(self, seen_version: int, owner: str) -> Lease | None:
         now = time.time()
         with self._transaction() as db:
             won = db.execute(
                 "UPDATE vault SET owner = ?, until = ? WHERE version = ? AND until < ?",
                 (owner, now + self._lease_seconds, seen_version, now),
             )
-            return won.rowcount == 1
+            return Lease(owner) if won.rowcount == 1 else None
 
-    def store(self, token: Token, owner: str) -> Token:
+    def sending(self, owner: str) -> bool:
+        return bool(owner)
+
+    def store(self, token: Token) -> Token:
         with self._transaction() as db:
             db.execute(
                 "UPDATE vault SET token = ?, version = version + 1, owner = NULL, until = 0"
-                " WHERE owner = ?",
-                (msgspec.json.encode(asdict(token)), owner),
+                " WHERE version = ?",
+                (msgspec.json.encode(asdict(token)), token.version),
             )
         return self.current()
 
     def release(self, owner: str) -> None:
         with self._transaction() as db:
             db.execute("UPDATE vault SET owner = NULL, until = 0 WHERE owner = ?", (owner,))
+
+    lapse = release
 
     def bury(self, reason: str, owner: str) -> None:
         with self._transaction() as db:

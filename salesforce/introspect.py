@@ -1,0 +1,61 @@
+"""Introspection: what the org says of a token, which spends nothing.
+
+Source: Salesforce Help, "OAuth 2.0 Token Introspection Endpoint".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from salesforce.errors import LimitExceeded, ProtocolError, SalesforceError, Unavailable
+from salesforce.grants import client_fields
+from salesforce.oauth import KEYS_REFUSED, ask
+
+if TYPE_CHECKING:
+    import httpx
+
+    from salesforce.oauth import AppCredentials
+    from salesforce.vault import Token
+
+
+_LATER = (Unavailable, LimitExceeded, ProtocolError)
+
+
+class Described(msgspec.Struct, frozen=True):
+    """What is known of a token; of one that is not active, nothing more."""
+
+    active: bool
+    scope: str = ""
+    exp: int | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return datetime.fromtimestamp(self.exp, UTC) if self.exp else None
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    """Asks for one app; as a witness it tells whether a refresh token is the current one."""
+
+    app: AppCredentials
+
+    def __call__(self, http: httpx.Client, token: Token) -> bool | None:
+        described = self.describe(http, token.refresh_token or "", "refresh_token")
+        return described.active if described else None
+
+    def describe(self, http: httpx.Client, text: str, kind: str) -> Described | None:
+        """Ask for a token; None where the org does not let this app know."""
+        form = {"token": text, "token_type_hint": kind} | client_fields(self.app)
+        try:
+            reply = ask(http, f"{self.app.login_url}/services/oauth2/introspect", form)
+            return msgspec.json.decode(reply.body, type=Described)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ProtocolError("the introspection is broken", code="BROKEN_BODY") from error
+        except SalesforceError as error:
+            if isinstance(error, _LATER) or error.code in KEYS_REFUSED:
+                raise
+            return None

@@ -1,0 +1,139 @@
+"""A refresh whose answer is lost: under rotation the spent token is never sent again."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from emulator.server import Emulator
+from models.linked_account import AccountState
+from salesforce.errors import GrantDead, Unavailable
+from salesforce.grants import RefreshToken
+from salesforce.vault import LEASE
+from store import accounts
+from tests.pipelines.reading import Reader, approve_again
+
+TOKEN, INTROSPECT = "/services/oauth2/token", "/services/oauth2/introspect"
+
+
+@pytest.fixture
+def desk() -> Iterator[Emulator]:
+    """An org whose refresh tokens rotate, and whose sessions end when a test says so."""
+    with Emulator(cases=50, rotation=True) as org:
+        yield org
+
+
+def asked(org: Emulator, path: str) -> int:
+    return sum(1 for entry in org.requests()["recent"] if entry["path"] == path)
+
+
+def lose_a_refresh(reader: Reader, drop: str) -> None:
+    reader.client.limits()
+    reader.org.expire_sessions()
+    reader.org.fault(match={"path": TOKEN}, do={"drop": drop})
+    with pytest.raises(Unavailable):
+        reader.client.limits()
+
+
+def test_a_spent_token_is_not_sent_again(reader: Reader) -> None:
+    """The org says that the token was replaced: one sentence for a person, and then no traffic."""
+    lose_a_refresh(reader, "after")
+    refreshes = asked(reader.org, TOKEN)
+    with pytest.raises(GrantDead, match=r"its answer never came.*scsync link"):
+        reader.client.limits()
+    total = reader.org.requests()["total"]
+    with pytest.raises(GrantDead, match="its answer never came"):
+        reader.client.limits()
+    assert (asked(reader.org, TOKEN), reader.org.requests()["total"]) == (refreshes, total)
+    reader.link(approve_again(reader.org))
+    assert reader.client.limits()
+
+
+def test_a_refresh_that_never_arrived_is_made_again(reader: Reader) -> None:
+    """The org says that the token is current: nobody has to be bothered."""
+    lose_a_refresh(reader, "before")
+    assert reader.client.limits()
+
+
+def test_an_org_that_does_not_say_is_not_tried(reader: Reader) -> None:
+    """Where the app may not introspect, a doubtful token counts as spent if tokens rotate."""
+    lose_a_refresh(reader, "before")
+    reader.org.fault(match={"path": INTROSPECT}, do={"status": 403, "code": "FORBIDDEN"})
+    refreshes = asked(reader.org, TOKEN)
+    with pytest.raises(GrantDead, match="its answer never came"):
+        reader.client.limits()
+    assert asked(reader.org, TOKEN) == refreshes
+
+
+def test_a_doubt_outlives_an_org_that_is_away(reader: Reader) -> None:
+    """While nobody can say, nothing is sent and nothing is given up."""
+    lose_a_refresh(reader, "before")
+    reader.org.fault(match={"path": INTROSPECT}, do={"status": 503, "html": True})
+    refreshes = asked(reader.org, TOKEN)
+    with pytest.raises(Unavailable):
+        reader.client.limits()
+    assert asked(reader.org, TOKEN) == refreshes
+    assert reader.client.limits()
+
+
+def test_without_rotation_it_is_simply_repeated(reader: Reader) -> None:
+    """The token is as good as it was, whether or not the org lets us ask."""
+    reader.org.configure(rotation=False)
+    reader.link(approve_again(reader.org))
+    reader.org.fault(match={"path": INTROSPECT}, times=9, do={"status": 403, "code": "FORBIDDEN"})
+    lose_a_refresh(reader, "after")
+    assert reader.client.limits()
+
+
+def test_who_dies_after_sending_leaves_word_of_it(reader: Reader) -> None:
+    """The next one, when the lease has run out, does not send what the dead one sent."""
+    reader.client.limits()
+    dying = reader.vault()
+    token = dying.current()
+    assert dying.lease(token.version, "dying")
+    assert dying.sending("dying")
+    with reader.http() as http:
+        RefreshToken(reader.app)(http, token)
+    reader.org.expire_sessions()
+    reader.clock.ahead = LEASE + timedelta(seconds=1)
+    refreshes = asked(reader.org, TOKEN)
+    with pytest.raises(GrantDead, match="its answer never came"):
+        reader.client.limits()
+    assert asked(reader.org, TOKEN) == refreshes
+
+
+def test_who_comes_late_with_the_only_good_token_is_heard(reader: Reader) -> None:
+    """A refresher that was frozen for long revives the account that was given up meanwhile."""
+    reader.client.limits()
+    slow = reader.vault()
+    token = slow.current()
+    assert slow.lease(token.version, "slow")
+    assert slow.sending("slow")
+    with reader.http() as http:
+        renewed = RefreshToken(reader.app)(http, token).after(token)
+    reader.org.expire_sessions()
+    reader.clock.ahead = LEASE + timedelta(seconds=1)
+    with pytest.raises(GrantDead):
+        reader.client.limits()
+    assert not slow.sending("slow")
+    slow.store(renewed)
+    assert reader.client.limits()
+
+
+def test_a_refresh_that_meets_a_suspension_is_kept(reader: Reader) -> None:
+    """An operator's suspension stops calls; it does not lose the token that is under way."""
+    reader.client.limits()
+    vault = reader.vault()
+    token = vault.current()
+    assert vault.lease(token.version, "under way")
+    with reader.store.begin() as tx:
+        accounts.move(tx, "default", AccountState.SUSPENDED)
+    with reader.http() as http:
+        vault.store(RefreshToken(reader.app)(http, token).after(token))
+    with reader.store.begin() as tx:
+        assert accounts.get(tx, "default").state == "suspended"  # type: ignore[union-attr]
+        accounts.move(tx, "default", AccountState.LINKED)
+    reader.org.expire_sessions()
+    with closing(reader.new_client()) as other:
+        assert other.limits()
