@@ -17,8 +17,8 @@ import httpx
 
 from salesforce import wire
 from salesforce.errors import SalesforceError, Unavailable
-from salesforce.oauth import BUSY
 from salesforce.refresh import Refresher, no_witness
+from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from salesforce.errors import GrantDead, ProtocolError, Unavailable
 from salesforce.grants import client_fields
-from salesforce.oauth import BUSY, refused, token_request
+from salesforce.oauth import token_request
+from salesforce.refusals import BUSY, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

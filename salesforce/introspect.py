@@ -13,7 +13,8 @@ import msgspec
 
 from salesforce.errors import LimitExceeded, ProtocolError, SalesforceError, Unavailable
 from salesforce.grants import client_fields
-from salesforce.oauth import KEYS_REFUSED, ask
+from salesforce.oauth import ask
+from salesforce.refusals import KEYS_REFUSED
 
 if TYPE_CHECKING:
     import httpx

@@ -1,6 +1,6 @@
-"""OAuth's token endpoint: what it grants, and what its refusals ask of us.
+"""OAuth's token endpoint: what it grants.
 
-Sources: Salesforce Help, "OAuth 2.0 Authorization Errors" and "OAuth 2.0 Refresh Token Flow".
+Source: Salesforce Help, "OAuth 2.0 Refresh Token Flow".
 Tokens travel in bodies and headers, never in addresses, since addresses are logged.
 """
 
@@ -15,13 +15,12 @@ import msgspec
 from salesforce import wire
 from salesforce.errors import (
     GrantDead,
-    LimitExceeded,
     Misconfigured,
     ProtocolError,
-    SalesforceError,
     Transient,
     Unavailable,
 )
+from salesforce.refusals import refused
 from salesforce.urls import base_url
 from salesforce.vault import Token
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 # Three of these end before a lease does (vault.LEASE).
 TIMEOUT = httpx.Timeout(connect=10, read=20, write=5, pool=3)
-BUSY = "TOKEN_REQUEST_BUSY"
-KEYS_REFUSED = frozenset({"invalid_client", "invalid_client_id"})
 NOTHING_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -83,75 +80,6 @@ class TokenAnswer(msgspec.Struct, frozen=True):
                 remedy="Link the account with a user of its own org.",
             )
         return renewed
-
-
-_RELINK = "Authorise the account again with `scsync link`."
-_KEYS = "Check the consumer key and secret; a new app takes up to ten minutes to be known."
-_CLOCK = "Check the login host, this machine's clock and the certificate of the app."
-_INSTALL = "Have an administrator install or approve the app in the org."
-_USER = "Have an administrator activate the user and allow the address and hours of its logins."
-_FLOW = "Enable this OAuth flow on the app."
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """One row: an error, words of its description, and what it means."""
-
-    error: str
-    words: str
-    kind: type[SalesforceError]
-    remedy: str | None = None
-    code: str | None = None
-
-
-# The first row that fits counts; "" fits everything.
-_REFUSALS = (
-    _Refusal("invalid_grant", "already being processed", Unavailable, code=BUSY),
-    _Refusal("invalid_grant", "expired authorization code", Unavailable, code=BUSY),
-    _Refusal("invalid_grant", "hasn't approved this consumer", GrantDead, _INSTALL),
-    _Refusal("invalid_grant", "audience", Misconfigured, _CLOCK),
-    _Refusal("invalid_grant", "assertion", Misconfigured, _CLOCK),
-    _Refusal("invalid_grant", "ip restricted", Misconfigured, _USER),
-    _Refusal("invalid_grant", "login hours", Misconfigured, _USER),
-    _Refusal(
-        "invalid_grant",
-        "not supported on this domain",
-        Misconfigured,
-        "Set the login URL to the org's My Domain.",
-    ),
-    _Refusal("invalid_grant", "login rate exceeded", LimitExceeded),
-    _Refusal("invalid_grant", "inactive", GrantDead, _USER),
-    _Refusal("invalid_grant", "frozen", GrantDead, _USER),
-    _Refusal("invalid_grant", "", GrantDead, _RELINK),
-    _Refusal("invalid_client_id", "", Misconfigured, _KEYS),
-    _Refusal("invalid_client", "", Misconfigured, _KEYS),
-    _Refusal("redirect_uri_mismatch", "", Misconfigured, "Register this callback URL on the app."),
-    _Refusal("redirect_uri_missing", "", Misconfigured, "Register a callback URL on the app."),
-    _Refusal("access_denied", "", GrantDead, _RELINK),
-    _Refusal("access-denied", "", GrantDead, _RELINK),
-    _Refusal("OAUTH_APP_BLOCKED", "", GrantDead, _INSTALL),
-    _Refusal("OAUTH_APP_ACCESS_DENIED", "", GrantDead, _INSTALL),
-    _Refusal("OAUTH_EC_APP_NOT_FOUND", "", GrantDead, _INSTALL),
-    _Refusal("OAUTH_APPROVAL_ERROR_GENERIC", "", GrantDead, _INSTALL),
-    _Refusal("inactive_user", "", GrantDead, _USER),
-    _Refusal("inactive_org", "", GrantDead, "Ask Salesforce why the org is inactive."),
-    _Refusal("rate_limit_exceeded", "", LimitExceeded),
-    _Refusal("unknown_error", "", Unavailable),
-    _Refusal("", "login rate exceeded", LimitExceeded),
-    _Refusal("unsupported_", "", Misconfigured, _FLOW),
-    _Refusal("invalid_", "", Misconfigured, "Check the settings of the app and the scopes."),
-)
-
-
-def refused(error: str, description: str) -> SalesforceError | None:
-    """Find the meaning of an OAuth error; None for one that nobody has described yet."""
-    lowered = description.lower()
-    for row in _REFUSALS:
-        exact = row.error.endswith("_") or not row.error
-        fits = error.startswith(row.error) if exact else error == row.error
-        if fits and row.words in lowered:
-            return row.kind(description or error, code=row.code or error, remedy=row.remedy)
-    return None
 
 
 def token_request(http: httpx.Client, login_url: str, form: Mapping[str, str]) -> TokenAnswer:

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from salesforce.errors import GrantDead, SalesforceError, Unavailable
-from salesforce.oauth import BUSY
+from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from salesforce import oauth
-from salesforce.errors import GrantDead, LimitExceeded, Misconfigured, Unavailable
+from salesforce.errors import GrantDead, Misconfigured, Unavailable
 from salesforce.grants import ClientCredentials, JwtBearer, RefreshToken
 from salesforce.oauth import AppCredentials
 from tests.salesforce.scripted_org import Answer, refusal
@@ -24,31 +24,6 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def http():
     with httpx.Client() as http:
         yield http
-
-
-@pytest.mark.parametrize(
-    ("error", "description", "kind"),
-    [
-        ("invalid_grant", "expired access/refresh token", GrantDead),
-        ("invalid_grant", "token request is already being processed", Unavailable),
-        ("invalid_grant", "expired authorization code", Unavailable),
-        ("invalid_grant", "inactive user", GrantDead),
-        ("invalid_grant", "user hasn't approved this consumer", GrantDead),
-        ("invalid_grant", "Audience validation failed", Misconfigured),
-        ("invalid_grant", "request not supported on this domain", Misconfigured),
-        ("invalid_client_id", "client identifier invalid", Misconfigured),
-        ("invalid_client", "invalid client credentials", Misconfigured),
-        ("OAUTH_APP_BLOCKED", "this app is blocked by admin", GrantDead),
-        ("unsupported_grant_type", "grant type not supported", Misconfigured),
-        ("rate_limit_exceeded", "", LimitExceeded),
-        ("unknown_error", "retry your request", Unavailable),
-    ],
-)
-def test_each_refusal_says_who_can_mend_it(error, description, kind):
-    """Time, a setting, or a person; the latter two come with a remedy."""
-    found = oauth.refused(error, description)
-    assert type(found) is kind
-    assert (found.remedy is not None) == (kind in (GrantDead, Misconfigured))
 
 
 def test_a_login_url_that_is_no_token_endpoint_is_a_setting_to_mend(org, app, token, http):
