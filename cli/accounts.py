@@ -1,4 +1,4 @@
-"""`scsync accounts`: list, suspend, resume, unlink, rename, repoint."""
+"""`scsync accounts`: list, suspend, resume, unlink, rename, rekey, repoint."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
+from config.keys import Keys, cipher
 from config.settings import ConfigError, load
 from models.linked_account import LinkedAccount
 from pipelines import link as linking
+from pipelines import rekey as rekeying
 from pipelines import rename as renaming
 from pipelines import repoint as repointing
 from store import accounts as stored
@@ -32,7 +34,7 @@ _SHOWN = (
 
 def register(app: typer.Typer, panel: str) -> None:
     group = typer.Typer(
-        help="List, suspend, resume, unlink, rename or repoint accounts.",
+        help="List, suspend, resume, unlink, rename, rekey or repoint accounts.",
         epilog="Example: scsync accounts list",
         no_args_is_help=True,
     )
@@ -82,6 +84,7 @@ def register(app: typer.Typer, panel: str) -> None:
             ctx.say("Salesforce could not be told: revoke the grant there, too")
 
     _register_rename(group)
+    _register_rekey(group)
     _register_repoint(group)
 
 
@@ -102,6 +105,18 @@ def _register_rename(group: typer.Typer) -> None:
             return
         ctx.line(f"account {old} is {new} from now on")
         ctx.say(f"rename it in scsync.toml, too, where it stands as [accounts.{old}]")
+
+
+def _register_rekey(group: typer.Typer) -> None:
+    @group.command(epilog="Example: scsync accounts rekey")
+    def rekey(typer_context: typer.Context, *, json: Json = False) -> None:
+        """Encrypt all stored tokens by a new key; may be repeated, and stopped at any time."""
+        ctx = context(typer_context)
+        done = _rekey(ctx)
+        if json:
+            print_json({"accounts": done})
+        else:
+            ctx.line(f"{done} accounts are encrypted by the newest key")
 
 
 def _register_repoint(group: typer.Typer) -> None:
@@ -137,6 +152,19 @@ def _register_repoint(group: typer.Typer) -> None:
         if not yes:
             ctx.say("nothing was changed: add --yes to do it")
             raise typer.Exit(NEEDS_A_PERSON)
+
+
+def _rekey(ctx: Context) -> int:
+    """Add a key, encrypt by it, drop the oldest: in this order, so that all can be read midway."""
+    keys, done = cipher(ctx.settings), 0
+    if isinstance(keys, Keys):
+        keys.add()
+    for name in places.known(ctx.settings.database_url):
+        with _opened(ctx, name) as parts:
+            done += rekeying.rekey(parts.store, keys)
+    if isinstance(keys, Keys):
+        keys.drop()
+    return done
 
 
 def _say_cost(ctx: Context, move: repointing.Move) -> None:

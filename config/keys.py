@@ -1,11 +1,13 @@
-"""The key that encrypts tokens at rest: from the settings, or a file made at first start."""
+"""The keys that encrypt tokens at rest: the first one writes, the others still read."""
 
 import os
 import stat
 from pathlib import Path
+from typing import Protocol
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 
+from config.keyring import Keyring
 from config.settings import ConfigError, Settings
 
 KEY_FILE = Path("scsync.key")
@@ -15,15 +17,77 @@ _MAKE_ONE = (
 )
 
 
-def cipher(settings: Settings, path: Path | None = None) -> Fernet:
+class Place(Protocol):
+    """Where keys are kept, newest first, one a line: a file, or the system's keyring."""
+
+    def read(self) -> str: ...
+    def write(self, text: str) -> None: ...
+
+
+class KeyFile:
+    """A file that nobody else may read, made when first wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read(self) -> str:
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            _make(self.path, Fernet.generate_key().decode())
+            return self.read()
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            raise ConfigError(f"{self.path} can be read by others; run: chmod 600 {self.path}")
+        return self.path.read_text()
+
+    def write(self, text: str) -> None:
+        """Replace the keys at once: a crash leaves the old file or the new one."""
+        draft = self.path.with_suffix(".key.new")
+        draft.unlink(missing_ok=True)
+        _make(draft, text)
+        draft.replace(self.path)
+
+
+class Keys:
+    """A cipher over a place that may be given new keys while daemons run."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._known: tuple[str, MultiFernet] | None = None
+
+    def encrypt(self, data: bytes) -> bytes:
+        return self._cipher().encrypt(data)
+
+    def decrypt(self, token: bytes | str, ttl: int | None = None) -> bytes:
+        return self._cipher().decrypt(token, ttl)
+
+    def add(self) -> None:
+        """Put a new key first; what is there stays, since rows are still encrypted by it."""
+        self._place.write("\n".join([Fernet.generate_key().decode(), *self._place.read().split()]))
+
+    def drop(self) -> None:
+        """Keep the newest key and the one before it, by which a daemon may just have written."""
+        self._place.write("\n".join(self._place.read().split()[:2]))
+
+    def _cipher(self) -> MultiFernet:
+        # Read each time: to write by a key that was replaced meanwhile would lose a grant.
+        text = self._place.read()
+        if self._known is None or self._known[0] != text:
+            self._known = (text, _fernet(text.split(), str(self._place)))
+        return self._known[1]
+
+
+def cipher(settings: Settings) -> MultiFernet | Keys:
     """Give the cipher for tokens; raises `ConfigError` when the key is unusable."""
     if settings.secret_key:
-        return _fernet(settings.secret_key.get_secret_value(), "SCSYNC_SECRET_KEY")
-    path = path or _key_path(settings)
-    _create(path)
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConfigError(f"{path} can be read by others; run: chmod 600 {path}")
-    return _fernet(path.read_text().strip(), str(path))
+        keys = settings.secret_key.get_secret_value().replace(",", " ").split()
+        return _fernet(keys, "SCSYNC_SECRET_KEY")
+    keys_there = Keys(Keyring() if settings.keyring else KeyFile(_key_path(settings)))
+    keys_there.encrypt(b"")  # what is wrong with the place is said at once
+    return keys_there
 
 
 def _key_path(settings: Settings) -> Path:
@@ -33,7 +97,15 @@ def _key_path(settings: Settings) -> Path:
     return KEY_FILE
 
 
-def _create(path: Path) -> None:
+def _fernet(keys: list[str], origin: str) -> MultiFernet:
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise ConfigError(f"{origin} is not a key; {_MAKE_ONE}") from None
+
+
+def _make(path: Path, text: str) -> None:
+    """Make the file, unless somebody else just has."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
@@ -43,12 +115,7 @@ def _create(path: Path) -> None:
             f"cannot make the key file {path}: {error.strerror}; "
             f"set SCSYNC_SECRET_KEY ({_MAKE_ONE})"
         ) from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(Fernet.generate_key())
-
-
-def _fernet(key: str, origin: str) -> Fernet:
-    try:
-        return Fernet(key)
-    except ValueError:
-        raise ConfigError(f"{origin} is not a key; {_MAKE_ONE}") from None
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

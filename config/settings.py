@@ -83,6 +83,14 @@ class Settings(BaseSettings):
         None,
         description="encrypts tokens at rest; else a key file, made at first start",
     )
+    keyring: bool = Field(
+        default=False, description="keeps the key in the system's keyring instead of a file"
+    )
+    refresh_policy: str | None = Field(
+        None,
+        pattern=r"^(after|unused) [1-9]\d{0,3} days$",
+        description="when the org ends refresh tokens: 'after 90 days' or 'unused 30 days'",
+    )
     api_version: str = Field("67.0", pattern=r"^\d{2,3}\.0$", description="Salesforce API version")
     objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")
     actions: Names = Field(("*",), description="enabled actions, names or globs (update_*)")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptography.fernet import InvalidToken
@@ -29,11 +29,14 @@ class Cipher(Protocol):
 class AccountVault:
     """One account's tokens, shared by every thread and process over the store."""
 
-    def __init__(self, store: Store, name: str, *, cipher: Cipher, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, name: str, *, cipher: Cipher, clock: Clock, span: timedelta = LEASE
+    ) -> None:
         self._store = store
         self._name = name
         self._cipher = cipher
         self._clock = clock
+        self._span = span
         self._known: tuple[float, Token] | None = None
 
     def current(self) -> Token:
@@ -51,7 +54,7 @@ class AccountVault:
         self._known = None
         with self._store.begin() as tx:
             won = accounts.lease(
-                tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=LEASE
+                tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=self._span
             )
         return Lease(won.owner, in_doubt=won.in_doubt) if won else None
 

@@ -17,7 +17,10 @@ _RELINK = "Run scsync link; work goes on by itself then."
 _INSTALL = "Have an administrator of the org do that, then run scsync link."
 _USER = "Have an administrator mend that, then run scsync link."
 _MEND = "What waits goes on by itself then."
-_KEYS = f"Check SCSYNC_CLIENT_ID and SCSYNC_CLIENT_SECRET, and start scsync anew. {_MEND}"
+_KEYS = (
+    "Check the consumer key and secret (SCSYNC_CLIENT_ID, SCSYNC_CLIENT_SECRET), then start anew. "
+    f"{_MEND}"
+)
 _AGAIN = "Run scsync link again."
 _FLOW = f"Switch this OAuth flow on in the app, or link in another way. {_MEND}"
 

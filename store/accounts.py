@@ -18,14 +18,12 @@ _table = LinkedAccount.__table__  # type: ignore[attr-defined]
 
 # What an unlinked account leaves is a row that says whose data the store holds.
 _is_known = _table.c.state != AccountState.UNLINKED
+SECRETS = ("access_token", "refresh_token", "private_key", "linked_from")
 _NO_GRANT: Mapping[str, Any] = dict.fromkeys(
     (
-        "access_token",
-        "refresh_token",
+        *SECRETS,
         "username",
         "audience",
-        "private_key",
-        "linked_from",
         "reason",
         "lease_owner",
         "lease_until",
@@ -137,6 +135,14 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     if renewed is None:
         raise LeaseLost(f"another process has renewed the grant of account {name}")
     return int(renewed)
+
+
+def reseal(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int) -> bool:
+    """Replace ciphertext by ciphertext of the same secrets; False if they are others by now."""
+    done = tx.execute(
+        update(_table).where(_table.c.name == name, _table.c.version == seen).values(**values)
+    )
+    return done.rowcount == 1
 
 
 def release(tx: Connection, name: str, *, owner: str) -> None:
