@@ -10,6 +10,7 @@ import argparse
 import sys
 import tempfile
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -18,13 +19,15 @@ from store import migrate
 from store.engine import Store
 from tests.proof.storm import Storm
 
+LEASE = timedelta(seconds=15)  # of rounds with kills: two cores for fifty processes are slow
+
 
 def main() -> int:
     asked = _options()
     with tempfile.TemporaryDirectory() as folder, Emulator(cases=50, rotation=True) as org:
         store = Store(f"sqlite:///{Path(folder) / 'store.db'}")
         migrate.upgrade(store)
-        storm = Storm(org, store, asked.processes, asked.threads, seed=asked.seed)
+        storm = Storm(org, store, asked.processes, asked.threads, seed=asked.seed, lease=LEASE)
         with closing(store), closing(storm):
             return 0 if _weather(storm, asked.rounds, asked.kills) else 1
 

@@ -6,7 +6,9 @@ import typer
 
 from cli.context import NEEDS_A_PERSON, Json, context, print_json
 from config.settings import ConfigError, masked_url
-from pipelines.checkup import Finding, Verdict, checkup
+from pipelines.checkup import checkup
+from pipelines.checkup_grant import standing
+from pipelines.verdicts import Finding, Verdict
 from salesforce.errors import SalesforceError
 from store import accounts
 from store.errors import StoreError
@@ -50,7 +52,8 @@ def _findings(parts: App) -> Iterator[Finding]:
     except SalesforceError as error:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "")
         return
-    yield from _scopes(parts)
+    yield Finding("settings", Verdict.OK, f"login at {parts.settings.login_host}")
+    yield from _standing(parts)
     yield from checkup(
         parts.models,
         client=parts.client,
@@ -58,6 +61,7 @@ def _findings(parts: App) -> Iterator[Finding]:
         clock=parts.clock,
         api_version=parts.settings.api_version,
         key_field=parts.settings.external_id_field,
+        allows=parts.settings.allows,
     )
 
 
@@ -69,15 +73,8 @@ def _broker(parts: App) -> Finding:
     return Finding("broker", Verdict.OK, masked_url(parts.settings.broker_url))
 
 
-def _scopes(parts: App) -> Iterator[Finding]:
+def _standing(parts: App) -> Iterator[Finding]:
     with parts.store.read() as tx:
         account = accounts.get(tx, parts.name)
-    if account is None or account.scope is None:
-        return
-    good = {"api", "full"} & set(account.scope.split())
-    yield Finding(
-        "scopes",
-        Verdict.OK if good else Verdict.FAILURE,
-        account.scope,
-        "" if good else "Give the external client app the scope api, then link again.",
-    )
+    if account is not None:
+        yield from standing(account, parts.settings.refresh_policy, parts.clock())

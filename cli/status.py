@@ -33,6 +33,8 @@ def show(ctx: Context, found: Overview) -> None:
     """Print the overview for a person."""
     for reason in found.reasons or ["all is well"]:
         ctx.line(reason if reason == "all is well" else f"needs you: {reason}")
+    for soon in found.notices:
+        ctx.line(f"before long: {soon}")
     ctx.line(_account(found))
     rows = [
         [
@@ -125,6 +127,7 @@ def _document(found: Overview) -> dict[str, object]:
         "objects": {entry.sobject: _fields(entry) for entry in found.objects},
         "commands": found.commands,
         "reasons": found.reasons,
+        "notices": found.notices,
         "findings": [one.model_dump(mode="json") for one in found.findings],
         "backfills": [vars(one) for one in found.loading],
         "budget": vars(found.budget) if found.budget else None,

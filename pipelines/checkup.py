@@ -1,37 +1,22 @@
 """Checkup: what has to be right before a sync can be, each finding with its remedy."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from models.outbox import KeyKind
 from models.sobject import SObject
+from pipelines.checkup_actions import actions
+from pipelines.checkup_grant import sight
 from pipelines.describes import Describes
 from pipelines.keys import key_kind
 from pipelines.plan import Skip
+from pipelines.verdicts import Finding, Verdict
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 
 _SKEW = 60  # s: leases and JWT assertions bear this much
 _LOW = 0.1
 _REMEDY = "Run scsync link; if that does not help, ask Salesforce's administrator."
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: what was seen, and what to do."""
-
-    topic: str
-    verdict: Verdict
-    evidence: str
-    remedy: str = ""
 
 
 def checkup(
@@ -42,6 +27,7 @@ def checkup(
     clock: Callable[[], datetime],
     api_version: str,
     key_field: str,
+    allows: Callable[[str], bool],
 ) -> Iterator[Finding]:
     """Look at the org, step by step; stops where nothing further can be seen."""
     try:
@@ -54,9 +40,11 @@ def checkup(
         limits = _limits(client)
         yield Finding("login", Verdict.OK, "the org answers, as the user that linked the account")
         yield limits
+        yield sight(client)
     except SalesforceError as error:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or _REMEDY)
         return
+    yield from actions(describes, allows)
     for model in models:
         yield _object(model, describes, key_field)
 

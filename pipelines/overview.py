@@ -11,6 +11,7 @@ from models.outbox import CommandState
 from models.run import Run
 from models.sobject import SObject
 from models.watermark import Watermark
+from pipelines import policy
 from pipelines.budget import DAY, Budget, Outlook
 from pipelines.health import Interval, silent_for
 from store import accounts, api_calls, backfills, findings, outbox, records, runs, watermarks
@@ -63,6 +64,8 @@ class Overview:
     calls: dict[str, int]
     """API calls of ours in the last 24 hours, by what they were made for."""
     at: datetime
+    notices: tuple[str, ...] = ()
+    """What will need a person before long."""
 
     @property
     def reasons(self) -> list[str]:
@@ -96,6 +99,7 @@ def overview(
     account: str,
     interval: Interval,
     budget: Budget,
+    refresh_policy: str | None = None,
 ) -> Overview:
     """Read it all in one transaction, so that the figures fit together."""
     outlook, now = budget.outlook(), clock()
@@ -105,8 +109,11 @@ def overview(
         planned = [one for one in backfills.every(tx).values() if one.state != BackfillState.DONE]
         loading = tuple(_loading(one, backfills.progress(tx, one.sobject)) for one in planned)
         busy = {one.sobject for one in loading}
+        linked = accounts.get(tx, account)
+        soon = policy.notice(refresh_policy, linked, now)
         return Overview(
-            account=accounts.get(tx, account),
+            account=linked,
+            notices=(soon,) if soon else (),
             objects=tuple(
                 _object(
                     model,

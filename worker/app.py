@@ -269,6 +269,7 @@ class App:
             account=self.name,
             interval=self.interval_of,
             budget=self.budget,
+            refresh_policy=self.settings.refresh_policy,
         )
 
     def tend(self, feed: str, model: type[SObject]) -> None:

@@ -10,7 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from models import SObject
 from models.linked_account import AccountState
 from models.watermark import Watermark
-from pipelines import health
+from pipelines import health, policy
 from salesforce.errors import SalesforceError
 from store import accounts, api_calls, lanes, leases, orgs, runs, watermarks
 from store.errors import StoreError
@@ -41,6 +41,7 @@ class Schedule:
         self._leading: bool | None = None
         self._alive: bool | None = None
         self._pace = 1.0
+        self._announced: int | None = None
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30},
@@ -115,6 +116,7 @@ class Schedule:
         if pace != self._pace:
             log.info("pace.changed", pace=round(pace, 1))
             self._pace = pace
+        self._announce()
         if self._may_call():
             health.look(
                 self._app.models,
@@ -122,6 +124,17 @@ class Schedule:
                 interval=self._app.interval_of,
                 now=self._app.clock(),
             )
+
+    def _announce(self) -> None:
+        """Say once at each threshold that the org will end the grant."""
+        with self._app.store.read() as tx:
+            account = accounts.get(tx, self._app.name)
+        terms, now = self._app.settings.refresh_policy, self._app.clock()
+        days = policy.threshold(policy.ends_at(terms, account), now)
+        soon = policy.notice(terms, account, now)
+        if soon and days != self._announced:
+            log.warning("grant.ends", account=self._app.name, why=soon)
+        self._announced = days
 
     def sweep(self) -> None:
         """Announce commands that nobody has announced."""

@@ -1,0 +1,45 @@
+"""Whether the user may do what the settings enable: by the describe, action by action."""
+
+from collections.abc import Callable, Iterator
+
+from models.action import ACTIONS, Action, Verb
+from pipelines.describes import Describes
+from pipelines.verdicts import Finding, Verdict
+from salesforce.describe import Describe
+from salesforce.errors import SalesforceError
+
+
+def actions(describes: Describes, allows: Callable[[str], bool]) -> Iterator[Finding]:
+    """Name the enabled actions that Salesforce would refuse to this user."""
+    enabled = [action for action in ACTIONS.values() if allows(action.name)]
+    refused = [action for action in enabled if not _may(action, describes)]
+    if not refused:
+        yield Finding("actions", Verdict.OK, f"{len(enabled)} enabled, all open to this user")
+        return
+    names = ", ".join(action.name for action in refused)
+    yield Finding(
+        "actions",
+        Verdict.WARNING,
+        f"{len(enabled)} enabled, of which this user may not: {names}",
+        "Grant the object permissions to the user, or leave the actions out of SCSYNC_ACTIONS.",
+    )
+
+
+def _may(action: Action, describes: Describes) -> bool:
+    try:
+        describe = describes.get(action.sobject)
+    except SalesforceError:
+        return False
+    return describe is not None and _permits(action.verb, describe)
+
+
+def _permits(verb: Verb, describe: Describe) -> bool:
+    match verb:
+        case Verb.CREATE:
+            return describe.createable and any(one.createable for one in describe.fields)
+        case Verb.UPDATE:
+            return describe.updateable and any(one.updateable for one in describe.fields)
+        case Verb.DELETE:
+            return describe.deletable
+        case _:
+            return True
