@@ -1,6 +1,6 @@
 """SIGTERM: a daemon with work in flight leaves in time, and nothing is lost or done twice."""
 
-import json
+import subprocess
 from collections import defaultdict
 from contextlib import closing
 
@@ -74,7 +74,7 @@ def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_store_ur
 
 
 def test_no_secret_is_ever_printed(site: Site, sqlite_store_url: str) -> None:
-    """A noisy run at level debug, with every mishap, prints no token, no secret and no key."""
+    """No token, secret or key is printed, stored readable, or shown by the list of processes."""
     with Emulator(cases=200, rotation=True) as org:
         place = Place(org, sqlite_store_url, objects="Account", log_level="debug", interval="1")
         with closing(place.app):
@@ -95,8 +95,15 @@ def test_no_secret_is_ever_printed(site: Site, sqlite_store_url: str) -> None:
             eventually(
                 lambda: any(one in daemon.output() for one in told), "the dead grant is told"
             )
+            shown = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, check=True)
             assert daemon.terminate() == 0
-            printed = daemon.output() + json.dumps(site.run("settings", "--json"))
+            verbs = [("settings", "--json"), ("accounts", "list", "--json"), ("commands", "list")]
+            printed = daemon.output() + "".join(site.run(*words) for words in verbs)
+            printed += shown.stdout.decode(errors="replace")
+            printed += "".join(
+                path.read_bytes().decode("latin-1") for path in site.folder.glob("store.db*")
+            )
+            assert "scsync_accounts" in printed  # the store has been looked through
             assert [secret for secret in secrets if secret in printed] == []
             assert len(set(secrets)) >= 6
 
