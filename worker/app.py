@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,11 +42,14 @@ from pipelines.walk import Road
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
-from store import accounts, fields, migrate, places
+from store import accounts, fields, leases, migrate, places
 from store.engine import Store
 
 QUIET_FOR_EACH = 20
 """An object that was quiet for twenty minutes may wait one more."""
+
+_LINKING = "link"
+_LINK_LEASE = timedelta(minutes=1)  # longer than a link takes, by oauth.TIMEOUT
 
 log = structlog.get_logger()
 
@@ -291,9 +295,24 @@ class App:
         if token is None or self.name != accounts.DEFAULT:
             return None
         secret = token.get_secret_value()
-        if not needs_link(secret, store=self.store, cipher=self.cipher, name=self.name):
-            return None
-        return self.link(secret)
+        owner = self.holder()
+        while needs_link(secret, store=self.store, cipher=self.cipher, name=self.name):
+            # One process at a time: under rotation the token is good for one of them only.
+            with self.store.begin() as tx:
+                mine = leases.hold(tx, _LINKING, owner=owner, now=self.clock(), span=_LINK_LEASE)
+            if mine:
+                return self._link_as(owner, secret)
+            time.sleep(0.1)
+        return None
+
+    def _link_as(self, owner: str, secret: str) -> Linked | None:
+        try:
+            # Another may have linked between our look and our lease.
+            wanted = needs_link(secret, store=self.store, cipher=self.cipher, name=self.name)
+            return self.link(secret) if wanted else None
+        finally:
+            with self.store.begin() as tx:
+                leases.drop(tx, _LINKING, owner=owner)
 
     def link(self, refresh_token: str) -> Linked:
         """Link the account by a refresh token."""

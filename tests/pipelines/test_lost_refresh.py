@@ -1,10 +1,12 @@
 """A refresh whose answer is lost: under rotation the spent token is never sent again."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 
 from emulator.server import Emulator
 from models.linked_account import AccountState
@@ -12,8 +14,11 @@ from salesforce.errors import GrantDead, Unavailable
 from salesforce.grants import RefreshToken
 from salesforce.vault import LEASE
 from store import accounts
+from tests.pipelines.push.ground import settings_for
 from tests.pipelines.reading import Reader, approve_again
+from worker.app import App
 
+KEY = Fernet.generate_key().decode()
 TOKEN, INTROSPECT = "/services/oauth2/token", "/services/oauth2/introspect"
 
 
@@ -137,3 +142,15 @@ def test_a_refresh_that_meets_a_suspension_is_kept(reader: Reader) -> None:
     reader.org.expire_sessions()
     with closing(reader.new_client()) as other:
         assert other.limits()
+
+
+def test_processes_that_start_together_link_once(desk: Emulator, store_url: str) -> None:
+    """The refresh token of the settings is spent by one of them; the others use what it got."""
+    desk.fault(match={"path": TOKEN}, do={"delay": 0.3})
+    apps = [App(settings_for(desk, store_url, secret_key=KEY)) for _ in range(4)]
+    with ThreadPoolExecutor(len(apps)) as pool:
+        linked = list(pool.map(lambda app: app.link_from_settings(), apps))
+    assert (sum(one is not None for one in linked), asked(desk, TOKEN)) == (1, 1)
+    for app in apps:
+        assert app.client.limits()
+        app.close()
