@@ -233,19 +233,19 @@ def _fields(key: str, value: object) -> Fields | None:
 
 def _storable(key: str, value: Any) -> Any:
     """Let through what both databases and JSON can hold."""
-    if isinstance(value, str) and ("\0" in value or _has_half_a_character(value)):
+    if isinstance(value, str) and ("\0" in value or not (value.isascii() or _is_text(value))):
         raise InvalidCommand(f"{key!r} holds a character that is no text (NUL or a lone surrogate)")
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidCommand(f"{key!r} must be a number that JSON knows, not {value!r}")
     return value
 
 
-def _has_half_a_character(text: str) -> bool:
+def _is_text(value: str) -> bool:
     try:
-        text.encode()
+        value.encode()
     except UnicodeEncodeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _instant(key: str, value: object) -> datetime | None:

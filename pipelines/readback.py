@@ -145,12 +145,15 @@ def _surprises(
     batch: Batch, names: list[str], touched: Mapping[str, _Touched]
 ) -> dict[str, dict[str, Any]]:
     """Find, by command, what stands otherwise than it was asked."""
-    key = names.index("Id")
+    places = {name: place for place, name in enumerate(names)}
+    key = places["Id"]
     found: dict[str, dict[str, Any]] = {}
     for row in batch.rows:
         asked = touched[row[key]].asked if row[key] in touched else {}
         for name, (command_id, value) in asked.items():
-            stands = _plain(row[names.index(name)]) if name in names else value
+            if name not in places or row[places[name]] == value:
+                continue
+            stands = _plain(row[places[name]])
             if not same(value, stands):
                 found.setdefault(command_id, {})[name] = stands
     return found

@@ -21,7 +21,7 @@ from worker.schedule import Schedule
 
 GRACE_MS = 7_000
 """For what is in flight."""
-_PUSH_IDLE_MS = 50
+_PUSH_IDLE_MS = 20
 _IDLE_MS = 1_000
 _LAST_CALL = 9.0  # s: then we leave, even if the store or Redis does not let go of us
 
