@@ -10,9 +10,9 @@ from cli.commands_choice import Yes, confirm
 from cli.context import Json, context, print_json
 from cli.prose import age
 from config.settings import ConfigError
-from models.outbox import CommandState
+from models.outbox import FINISHED, CommandState
 from store import listing, tallies
-from store.listing import FINISHED, Choice
+from store.listing import Choice
 
 
 def register(group: typer.Typer) -> None:

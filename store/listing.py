@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from models.outbox import OPEN, CommandState, OutboxEntry
+from models.outbox import FINISHED, OPEN, CommandState, OutboxEntry
 from store.conditions import commands, is_, is_one_of, is_open
 
-FINISHED = tuple(state for state in CommandState if state not in OPEN)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

@@ -29,11 +29,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.columns import instant_text
 from models.naming import column_name
-from models.outbox import IN_FLIGHT, Attempt, CommandState, Dependency, OutboxEntry, Taken
+from models.outbox import FINISHED, IN_FLIGHT, Attempt, CommandState, Dependency, OutboxEntry, Taken
 from models.sobject import SObject
 from store.conditions import commands as _table
 from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
-from store.listing import FINISHED
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _dependencies = Dependency.__table__  # type: ignore[attr-defined]

@@ -11,11 +11,10 @@ from sqlalchemy import Connection, String, cast, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.command import REFERENCE
-from models.outbox import Attempt, CommandState, Dependency
+from models.outbox import FINISHED, Attempt, CommandState, Dependency
 from models.tally import Tally
 from store.conditions import commands, is_, is_one_of, is_open
 from store.engine import Store
-from store.listing import FINISHED
 
 _table = Tally.__table__  # type: ignore[attr-defined]
 _attempts = Attempt.__table__  # type: ignore[attr-defined]

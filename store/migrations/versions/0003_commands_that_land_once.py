@@ -16,6 +16,7 @@ depends_on: str | Sequence[str] | None = None
 _TABLE = "scsync_commands"
 _IN_FLIGHT = "state IN ('sending', 'unclear')"
 _TIMED = "state = 'pending' AND ready = 1"
+_FINISHED = "state IN ('applied', 'rejected', 'dead', 'discarded')"
 
 
 def upgrade() -> None:
@@ -42,7 +43,7 @@ def upgrade() -> None:
     _index("ix_scsync_commands_timed", ["not_before"], _TIMED)
     _index("ix_scsync_commands_parent", ["parent"], _IN_FLIGHT)
     _index("ix_scsync_commands_result", ["result_id"], "result_id IS NOT NULL")
-    op.create_index("ix_scsync_commands_finished", _TABLE, ["state", "finished_at"])
+    _index("ix_scsync_commands_finished", ["state", "finished_at"], _FINISHED)
     op.create_table(
         "scsync_ingests",
         sa.Column("job_id", sa.String(length=18), nullable=False),
