@@ -327,13 +327,19 @@ def is_due(now: datetime) -> ColumnElement[bool]:
         .where(_AHEAD.c.lane == commands.c.lane, is_open(_AHEAD))
         .scalar_subquery()
     )
+    # Not NOT EXISTS: PostgreSQL would join, and look through all that is in flight for each row.
+    in_flight = (
+        select(func.min(_FLYING.c.seq))
+        .where(_FLYING.c.lane == commands.c.lane, is_in_flight(_FLYING))
+        .scalar_subquery()
+    )
     # What met a lock goes by itself, and not while anything of its parent is under way.
     undisturbed = ~exists().where(_SIBLING.c.parent == commands.c.parent, is_in_flight(_SIBLING))
     return and_(
         is_ready(Ready.DUE),
         commands.c.seq < func.coalesce(_oldest_new(), _NO_END),
         commands.c.seq == first_of_lane,
-        ~exists().where(_FLYING.c.lane == commands.c.lane, is_in_flight(_FLYING)),
+        in_flight.is_(None),
         or_(~commands.c.alone, commands.c.parent.is_(None), undisturbed),
         is_free(now),
     )

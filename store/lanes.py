@@ -62,16 +62,14 @@ def refresh(tx: Connection, lanes: Iterable[str], *, now: datetime) -> None:
         .correlate(listed)
         .scalar_subquery()
     )
-    heads: Any = select(head).select_from(listed)
+    heads = select(head).select_from(listed)
+    these = [commands.c.seq.in_(heads), is_(CommandState.PENDING)]
     if tx.dialect.name == "postgresql":
         # Locked in one order: two who refresh the same lanes do not wait for each other.
-        query = select(commands.c.seq).where(commands.c.seq.in_(heads), is_(CommandState.PENDING))
-        heads = tx.execute(query.order_by(commands.c.seq).with_for_update()).scalars().all()
-    tx.execute(
-        update(commands)
-        .where(commands.c.seq.in_(heads), is_(CommandState.PENDING))
-        .values(ready=_readiness(now))
-    )
+        query = select(commands.c.seq).where(*these).order_by(commands.c.seq).with_for_update()
+        # No word of the state: of a table that is new to PostgreSQL, it would read all pending.
+        these = [commands.c.seq.in_(tx.execute(query).scalars().all())]
+    tx.execute(update(commands).where(*these).values(ready=_readiness(now)))
 
 
 def wake(tx: Connection, *, now: datetime) -> None:
