@@ -174,7 +174,8 @@ def backlog(ground: Ground, report: Report, asked: argparse.Namespace) -> None:
                 figures[size] = statistics.median(_claims(app))
             small, large = figures[1_000], figures[asked.backlog]
             report.say(
-                f"{title}: a claim of 200, handed back, takes {small * 1000:.1f} ms with 1,000 waiting,"
+                f"{title}: to claim 200 and hand them back takes"
+                f" {small * 1000:.1f} ms with 1,000 waiting,"
                 f" {large * 1000:.1f} ms with {asked.backlog:,}; peak {peak():.0f} MB."
             )
             for line in _plan(app):
