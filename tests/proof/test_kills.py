@@ -12,7 +12,7 @@ from emulator.server import Emulator
 from tests.proof.killing import Ground
 from tests.proof.rounds import killed_backfills, killed_cycles
 
-ROUNDS = int(os.environ.get("TEST_KILLS", "5"))
+ROUNDS = int(os.environ.get("TEST_KILLS", "8"))
 """Processes killed in each story; a hundred take some minutes."""
 
 
