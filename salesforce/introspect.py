@@ -6,7 +6,6 @@ Source: Salesforce Help, "OAuth 2.0 Token Introspection Endpoint".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,11 +30,6 @@ class Described(msgspec.Struct, frozen=True):
 
     active: bool
     scope: str = ""
-    exp: int | None = None
-
-    @property
-    def expires_at(self) -> datetime | None:
-        return datetime.fromtimestamp(self.exp, UTC) if self.exp else None
 
 
 @dataclass(frozen=True, slots=True)
