@@ -121,6 +121,7 @@ def _check(reply: wire.Reply) -> None:
         return
     if isinstance(error, Transient):
         error.outcome_unknown = True  # whoever spoke was not the token endpoint
+        error.remedy = error.remedy or "If this lasts, check that SCSYNC_LOGIN_URL is Salesforce's."
         raise error
     found = refused(error.code, error.message)
     if found is None:

@@ -33,6 +33,14 @@ def test_a_login_url_that_is_no_token_endpoint_is_a_setting_to_mend(org, app, to
         RefreshToken(app)(http, token)
 
 
+def test_a_web_server_that_is_out_of_order_may_be_the_wrong_one(org, app, token, http):
+    """HTML with a 501 is waited for; that the address may be wrong is said all the same."""
+    org.desk.refusals = [Answer(501, b"<html>")]
+    with pytest.raises(Unavailable, match="SCSYNC_LOGIN_URL") as caught:
+        RefreshToken(app)(http, token)
+    assert caught.value.outcome_unknown
+
+
 def test_an_unreachable_login_host_is_transient(token, http):
     """Networks come back."""
     with pytest.raises(Unavailable, match="ConnectError"):
