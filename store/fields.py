@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from models.columns import Kind
 from models.description import Description
@@ -68,8 +69,11 @@ def version(tx: Connection, sobject: str) -> Version:
 
 def known(tx: Connection, sobject: str) -> list[FieldState]:
     """Give what is remembered of an sObject's fields, in the order of their columns' names."""
-    query = select(_table).where(_table.c.sobject == sobject).order_by(_table.c.column_name)
-    return [FieldState(**row) for row in tx.execute(query).mappings()]
+    query = select(FieldState).where(_table.c.sobject == sobject).order_by(_table.c.column_name)
+    with Session(tx, autoflush=False) as session:
+        states = [*session.scalars(query)]
+        session.expunge_all()
+    return states
 
 
 def keep(tx: Connection, states: Sequence[FieldState]) -> None:
