@@ -1,6 +1,6 @@
 """Migrations: the store brought to the shape that this program knows, under a lock."""
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, String, column, inspect, select, table
 
 from store.engine import Store
 from store.errors import StoreTooNew
@@ -10,7 +10,7 @@ HEAD = "0004"
 """The newest of `store/migrations/versions`."""
 
 _LOCK = 7_265_101  # any number, so that two starting processes take turns
-_REVISION = select(column("version_num")).select_from(table(VERSION_TABLE))
+_REVISION = select(column("version_num", String)).select_from(table(VERSION_TABLE))
 
 
 def upgrade(store: Store) -> tuple[str | None, str]:
