@@ -37,7 +37,7 @@ def drop(tx: Connection) -> None:
 def _there(tx: Connection) -> dict[str, str]:
     """Give the digest that each view of ours bears, in its text or in its comment."""
     query = _ON_SQLITE if tx.dialect.name == "sqlite" else _ON_POSTGRESQL
-    found = ((str(row[0]), _NOTED.search(row[1] or "")) for row in _run(tx, query))
+    found = ((str(name), _NOTED.search(text or "")) for name, text in _run(tx, query))
     return {name: noted[1] for name, noted in found if noted}
 
 
@@ -69,6 +69,6 @@ def _digest(report: Report) -> str:
     return hashlib.sha256(f"{report.select}{report.sentence}{meanings}".encode()).hexdigest()[:16]
 
 
-def _run(tx: Connection, statement: str) -> CursorResult[Any]:
+def _run(tx: Connection, statement: str) -> CursorResult[*tuple[Any, ...]]:
     """Hand a statement over as it is: a % in it is no parameter."""
     return tx.exec_driver_sql(statement, execution_options={"no_parameters": True})
