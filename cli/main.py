@@ -17,10 +17,12 @@ from cli import (
     demo,
     doctor,
     emulator,
+    export,
     guide,
     link,
     pull,
     push,
+    report,
     schema,
     settings,
     status,
@@ -50,7 +52,7 @@ for panel, modules in (
     ("Try it", (demo, emulator)),
     ("Connect", (guide, link, accounts, doctor, settings)),
     ("Sync", (pull, submit, action, push, commands)),
-    ("Look", (status, verify, schema)),
+    ("Look", (status, verify, schema, report, export)),
     ("Run for good", (daemon, console)),
 ):
     for module in modules:
