@@ -35,7 +35,13 @@ PANELS: dict[str, dict[str, str]] = {
         "push": "push",
         "commands": "commands",
     },
-    "Look": {"status": "status", "verify": "verify", "schema": "schema"},
+    "Look": {
+        "status": "status",
+        "verify": "verify",
+        "schema": "schema",
+        "report": "report",
+        "export": "export",
+    },
     "Run for good": {
         "up": "daemon",
         "worker": "daemon",

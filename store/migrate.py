@@ -1,12 +1,17 @@
-"""Migrations: the store brought to the shape that this program knows, under a lock."""
+"""Migrations: the store brought to the shape that this program knows, under a lock.
+
+Reporting views change without a migration: they are made anew where their definition differs.
+"""
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
+from store import history
 from store.engine import Store
 from store.errors import StoreTooNew
+from store.reports import views
 
 VERSION_TABLE = "scsync_schema"
-HEAD = "0004"
+HEAD = "0005"
 """The newest of `store/migrations/versions`."""
 
 _LOCK = 7_265_101  # any number, so that two starting processes take turns
@@ -27,7 +32,10 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             from store import migrating  # noqa: PLC0415
 
             _refuse_unknown(before, migrating.revisions())
+            views.drop(tx)
             migrating.run(tx)
+        history.refresh(tx)
+        views.refresh(tx)
     return before, HEAD
 
 
