@@ -12,7 +12,8 @@ import structlog
 import uvicorn
 
 from config.settings import ConfigError
-from console.app import Console
+from console.app import console
+from store import keys
 from worker.app import App
 
 HOST = "127.0.0.1"
@@ -34,19 +35,19 @@ class _Server(uvicorn.Server):
 
 
 class Serving:
-    """One bound port; raises `ConfigError` for an address that is open to all without a token."""
+    """One bound port; raises `ConfigError` for one that others reach and nobody has a key to."""
 
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
-        token = parts.settings.console_token
         address = _address(host)
-        if token is None and not ip_address(address).is_loopback:
+        is_loopback = ip_address(address).is_loopback
+        if not is_loopback and not _has_keys(parts):
             raise ConfigError(
-                f"{host} can be reached by others: set SCSYNC_CONSOLE_TOKEN, or use {HOST}"
+                f"{host} can be reached by others: make an API key first (scsync keys make NAME), "
+                f"set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, or use {HOST}"
             )
         self._socket = _bind(address, port)
-        console = Console(parts, token=token.get_secret_value() if token else None)
         config = uvicorn.Config(
-            console,
+            console(parts, is_loopback=is_loopback),
             http="h11",
             ws="none",
             lifespan="off",
@@ -100,6 +101,14 @@ def beside(parts: App) -> Serving | None:
     serving.start()
     log.info("console.served", url=serving.url)
     return serving
+
+
+def _has_keys(parts: App) -> bool:
+    settings = parts.settings
+    if settings.console_token or settings.proxy_user_header:
+        return True
+    with parts.store.read() as tx:
+        return any(key.is_good(parts.clock()) for key in keys.every(tx))
 
 
 def _address(host: str) -> str:
