@@ -13,9 +13,11 @@ from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
+from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
+from store.keys import NameTaken
 from worker.broker import BrokerUnavailable
 
 # Each verb's module, by the panel of `scsync --help` that it stands in.
@@ -48,6 +50,7 @@ PANELS: dict[str, dict[str, str]] = {
         "scheduler": "daemon",
         "db": "daemon",
         "console": "console",
+        "keys": "keys",
     },
 }
 
@@ -60,6 +63,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (InvalidCommand, WRONG_USAGE),
     (Refused, WRONG_USAGE),
     (ActionRefused, WRONG_USAGE),
+    (NameTaken, WRONG_USAGE),
+    (UnknownCommand, WRONG_USAGE),
     (SalesforceError, FAILED),
     (StoreError, FAILED),
     (BrokerUnavailable, FAILED),
