@@ -9,12 +9,15 @@ from sqlmodel import AutoString, SQLModel
 import models.api_calls
 import models.backfill
 import models.description
+import models.event
 import models.field_state
 import models.finding
+import models.incident
 import models.ingest
 import models.lease
 import models.linked_account
 import models.outbox
+import models.process
 import models.run
 import models.tally
 import models.watermark  # noqa: F401 - importing fills the metadata
