@@ -11,6 +11,7 @@ import typer
 from cli import (
     accounts,
     action,
+    codes,
     commands,
     console,
     daemon,
@@ -27,14 +28,8 @@ from cli import (
     submit,
     verify,
 )
-from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
-from config.settings import ConfigError
-from models.command import InvalidCommand
-from pipelines.actions import ActionRefused
+from cli.context import Context
 from pipelines.receipts import Refused
-from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
-from store.errors import StoreError
-from worker.broker import BrokerUnavailable
 
 app = typer.Typer(
     name="scsync",
@@ -55,20 +50,6 @@ for panel, modules in (
 ):
     for module in modules:
         module.register(app, panel)
-
-# Exit codes by error, the first that fits; design: 1 failed, 2 wrong usage, 3 needs a person.
-_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (GrantDead, NEEDS_A_PERSON),
-    (Forbidden, NEEDS_A_PERSON),
-    (Misconfigured, WRONG_USAGE),
-    (ConfigError, WRONG_USAGE),
-    (InvalidCommand, WRONG_USAGE),
-    (Refused, WRONG_USAGE),
-    (ActionRefused, WRONG_USAGE),
-    (SalesforceError, FAILED),
-    (StoreError, FAILED),
-    (BrokerUnavailable, FAILED),
-)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's to call
@@ -111,14 +92,14 @@ def main() -> None:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    code = codes.of(error)
     if debug:
         traceback.print_exception(error)
     for line in _lines(error):
         sys.stderr.write(f"scsync: {line}\n")
     if code is None and not debug:
         sys.stderr.write("scsync: this was not foreseen; add --debug to see where it happened\n")
-    return code or FAILED
+    return code or codes.FAILED
 
 
 def _lines(error: Exception) -> list[str]:

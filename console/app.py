@@ -12,7 +12,7 @@ import structlog
 from console import commands, metrics
 from console.health import look
 from console.page import STYLE, page
-from console.request import CSS, HTML, METRICS, Answer, Request, document, problem, text
+from console.request import CSS, HTML, Answer, Request, document, problem, text
 from salesforce.errors import SalesforceError
 from store.errors import StoreError
 from worker.app import App
@@ -87,7 +87,8 @@ class Console:
             case "GET", "/readyz":
                 return self._ready()
             case "GET", "/metrics":
-                return text(metrics.exposition(look(self._parts)), kind=METRICS)
+                accept = request.headers.get("accept", "")
+                return Answer(200, *metrics.exposition(self._parts, accept))
             case "GET", "/":
                 return text(page(look(self._parts)), kind=HTML)
             case "GET", "/style.css":

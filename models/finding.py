@@ -21,6 +21,7 @@ class FindingKind(StrEnum):
     DELETE_LOG_GAP = "delete_log_gap"
     BULK_REFUSED = "bulk_refused"
     DRIFT = "drift"
+    WEBHOOK_FAILED = "webhook_failed"
 
 
 class Finding(SQLModel, table=True):

@@ -61,11 +61,16 @@ def leave(tx: Connection, *, now: datetime) -> int:
     return tx.execute(left).rowcount
 
 
-def waiting(tx: Connection) -> tuple[int, datetime | None]:
-    """Count what waits to be delivered, and say since when the oldest does."""
-    query = select(func.count(), func.min(_table.c.at)).where(_is_waiting)
-    number, oldest = tx.execute(query).one()
-    return number, oldest
+def counts(tx: Connection) -> dict[str, int]:
+    """Count events by where they stand."""
+    query = select(_table.c.state, func.count()).group_by(_table.c.state)
+    return dict(tx.execute(query).all())
+
+
+def waiting_since(tx: Connection) -> datetime | None:
+    """Say since when the oldest event waits to be delivered."""
+    found: datetime | None = tx.execute(select(func.min(_table.c.at)).where(_is_waiting)).scalar()
+    return found
 
 
 def forget(tx: Connection, before: datetime) -> int:

@@ -91,7 +91,7 @@ def test_an_event_that_was_taken_comes_again_unless_it_ends(store: Store) -> Non
         events.end(tx, taken.id, EventState.DELIVERED, now=NOW)
     assert take(NOW + HOUR) == []
     with store.begin() as tx:
-        assert events.waiting(tx) == (0, None)
+        assert (events.counts(tx), events.waiting_since(tx)) == ({"delivered": 1}, None)
         assert events.forget(tx, NOW + HOUR) == 1
 
 
