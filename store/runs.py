@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, insert, select, union_all, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from models.run import Run, RunOutcome
 
@@ -41,18 +41,19 @@ def record(tx: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def latest(tx: Connection, sobjects: Sequence[str]) -> dict[str, Run]:
-    """Give the last run of each sObject, each by one look at the index."""
-    newest = [
-        select(_table)
-        .where(_table.c.sobject == sobject)
-        .order_by(_table.c.started_at.desc())
-        .limit(1)
+    """Give the last run of each sObject."""
+    newest = (
+        select(_table.c.sobject, func.max(_table.c.started_at).label("started_at"))
+        .where(_table.c.sobject.in_(list(sobjects)))
+        .group_by(_table.c.sobject)
         .subquery()
-        for sobject in sobjects
-    ]
-    if not newest:
-        return {}
-    rows = tx.execute(union_all(*map(select, newest))).mappings()
+    )
+    rows = tx.execute(
+        select(_table).join(
+            newest,
+            (_table.c.sobject == newest.c.sobject) & (_table.c.started_at == newest.c.started_at),
+        )
+    ).mappings()
     return {row["sobject"]: Run(**row) for row in rows}
 
 
