@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, Index, Integer, String, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import CommandId, Json
+from models.control import CommandId, Control, Json
 
 
 class EventType(StrEnum):
@@ -28,7 +28,7 @@ class EventState(StrEnum):
     UNSENT = "unsent"
 
 
-class Event(SQLModel, table=True):
+class Event(Control, table=True):
     """One event; its id is that of every delivery of it, so that a receiver knows a repeat."""
 
     __tablename__ = "scsync_events"

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import Column, Index, String, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import CommandId
+from models.control import CommandId, Control
 
 
 class Sort(NamedTuple):
@@ -67,7 +67,7 @@ _SORTS = {
 }
 
 
-class Incident(SQLModel, table=True):
+class Incident(Control, table=True):
     """One incident; open as long as `closed_at` is null, and then the only one of its kind."""
 
     __tablename__ = "scsync_incidents"

@@ -16,10 +16,10 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import CommandId
+from models.control import CommandId, Control
 from models.defaults import new_uuid, next_command, utc_now
 from models.given import GivenInstant, GivenJson
 
@@ -97,7 +97,7 @@ def _states(states: tuple[CommandState, ...]) -> str:
     return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
 
 
-class OutboxEntry(SQLModel, table=True):
+class OutboxEntry(Control, table=True):
     """A row of `scsync_commands`, the public outbox: `op, sobject, fields` are enough to insert."""
 
     __tablename__ = "scsync_commands"
@@ -248,7 +248,7 @@ class Taken(NamedTuple):
         return cls._fields
 
 
-class Dependency(SQLModel, table=True):
+class Dependency(Control, table=True):
     """One command that waits for another's record."""
 
     __tablename__ = "scsync_dependencies"
@@ -257,7 +257,7 @@ class Dependency(SQLModel, table=True):
     command_id: str = Field(sa_column=Column(CommandId, primary_key=True, index=True))
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Control, table=True):
     """One try at a command: when, by whom, and how it ended."""
 
     __tablename__ = "scsync_attempts"

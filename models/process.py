@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Column, String
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
 class Role(StrEnum):
@@ -17,7 +18,7 @@ class Role(StrEnum):
     SCHEDULER = "scheduler"
 
 
-class Process(SQLModel, table=True):
+class Process(Control, table=True):
     """One process; when it ends as it should it takes its row along."""
 
     __tablename__ = "scsync_processes"

@@ -58,13 +58,16 @@ class Watch:
     def __init__(
         self,
         *,
-        figures: Figures | None = None,
         tracer: Tracer | None = None,
         report: Callable[[BaseException], None] | None = None,
     ) -> None:
-        self._figures = figures
+        self._figures: Figures | None = None
         self._tracer = tracer
         self._report = report
+
+    def keep(self, figures: Figures) -> None:
+        """Have figures kept from now on."""
+        self._figures = figures
 
     @contextmanager
     def doing(self, name: str, traces: Traces = (), **facts: Fact) -> Iterator[Deed]:

@@ -40,6 +40,11 @@ def close(tx: Connection, kind: IncidentKind, *, now: datetime, subject: str | N
     return _closed(tx, over, now)
 
 
+def close_every(tx: Connection, *, now: datetime) -> int:
+    """Close all open incidents: what they were about is no more."""
+    return _closed(tx, update(_table).where(_is_open), now)
+
+
 def set_(tx: Connection, kind: IncidentKind, message: str | None, *, now: datetime) -> None:
     """Open an incident for as long as there is something to say of it."""
     if message is None:

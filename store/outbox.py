@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import (
     Column,
     Connection,
@@ -42,6 +41,9 @@ from models.outbox import (
 from models.sobject import SObject
 from store.conditions import commands as _table
 from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
+
+if TYPE_CHECKING:
+    import psycopg
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _dependencies = Dependency.__table__  # type: ignore[attr-defined]
@@ -143,6 +145,8 @@ def _insert(tx: Connection, columns: Columns) -> None:
 
 def _copy(tx: Connection, columns: Columns) -> None:
     """Copy rows straight into the table; where one is met that is there already, one by one."""
+    from psycopg.errors import UniqueViolation
+
     driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
     statement = f"COPY scsync_commands ({', '.join(columns)}) FROM STDIN"
     try:
@@ -151,7 +155,7 @@ def _copy(tx: Connection, columns: Columns) -> None:
             for start in range(0, len(columns["id"]), _AT_ONCE):
                 some = [_cells(values[start : start + _AT_ONCE]) for values in columns.values()]
                 copy.write("\n".join([*map("\t".join, zip(*some, strict=True)), ""]))
-    except psycopg.errors.UniqueViolation:  # another transaction brought it in this very moment
+    except UniqueViolation:  # another transaction brought it in this very moment
         _add_what_is_new(tx, columns)
 
 

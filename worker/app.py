@@ -48,9 +48,9 @@ from salesforce.tls import trust
 from store import accounts, fields, leases, migrate, places
 from store.engine import Store
 from worker import lookout
-from worker.figures import Figures
 
 if TYPE_CHECKING:
+    from worker.figures import Figures
     from worker.reporting import Reporting
     from worker.tracing import Tracing
 
@@ -95,9 +95,13 @@ class App:
         return store
 
     @cached_property
-    def figures(self) -> Figures:
-        """What this process counts and measures."""
-        return Figures()
+    def figures(self) -> "Figures":
+        """What this process counts and measures, from when somebody first asks for it."""
+        from worker.figures import Figures  # noqa: PLC0415 - of most processes nobody asks
+
+        figures = Figures()
+        self.watch.keep(figures)
+        return figures
 
     @cached_property
     def tracing(self) -> "Tracing | None":
@@ -111,7 +115,7 @@ class App:
     def watch(self) -> Watch:
         """Who looks on while work is done."""
         report = self.reporting.report if self.reporting else None
-        return Watch(figures=self.figures, tracer=self.tracing, report=report)
+        return Watch(tracer=self.tracing, report=report)
 
     @cached_property
     def webhooks(self) -> Webhooks | None:

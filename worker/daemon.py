@@ -49,6 +49,7 @@ class Daemon:
         self.broker = brokers.make_broker(self.app.settings, self.app.watch)
         self.actors = declare(self.broker, self.app)
         self._heart = Heart(self.app, self.role)
+        _ = self.app.figures  # kept from the start, not from the first scrape
 
     @property
     def role(self) -> Role:

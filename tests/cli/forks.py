@@ -8,11 +8,12 @@ import os
 import sys
 from typing import Any
 
-from cli.main import main
+from cli.main import main, program
 
 
 def serve() -> None:
     """Read a request a line, run it in a child, answer with its exit code."""
+    program()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from models.event import Event, EventState
 from models.finding import FindingKind
 from models.incident import IncidentKind
-from store import events, findings, incidents
+from store import events, findings, incidents, orgs
 from store.engine import Store
 
 NOW = datetime(2026, 2, 1, 9, tzinfo=UTC)
@@ -99,3 +99,11 @@ def _spoil(store: Store) -> None:
     with store.begin() as tx:
         findings.raise_(tx, "Account", FindingKind.DRIFT, "org and store differ", now=NOW)
         _ = 1 / 0
+
+
+def test_with_the_org_go_its_incidents(store: Store) -> None:
+    """What was found in an org that the account has left is over, and told so."""
+    with store.begin() as tx:
+        findings.raise_(tx, "Case", FindingKind.DRIFT, "org and store differ", now=NOW)
+        orgs.let_go(tx, "another org", now=NOW + HOUR)
+    assert told(store)[1:] == [("incident.closed", "drift")]

@@ -70,8 +70,8 @@ def test_a_worker_serves_its_own_figures(place: Place, capsys: pytest.CaptureFix
     """On a port of its own, on this machine alone; one that is taken is said, and no more."""
     port = free_port()
     place.app.settings = place.app.settings.model_copy(update={"metrics_port": port})
-    place.app.watch.count("pulls", object="Case", outcome="ok")
     metrics.serve(place.app)
+    place.app.watch.count("pulls", object="Case", outcome="ok")
     found = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert 'scsync_pulls_total{object="Case",outcome="ok"} 1.0' in found
     metrics.serve(place.app)
