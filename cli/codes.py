@@ -3,9 +3,11 @@
 from config.settings import ConfigError
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
+from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
+from store.keys import NameTaken
 from worker.broker import BrokerUnavailable
 
 FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
@@ -19,6 +21,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (InvalidCommand, WRONG_USAGE),
     (Refused, WRONG_USAGE),
     (ActionRefused, WRONG_USAGE),
+    (NameTaken, WRONG_USAGE),
+    (UnknownCommand, WRONG_USAGE),
     (SalesforceError, FAILED),
     (StoreError, FAILED),
     (BrokerUnavailable, FAILED),

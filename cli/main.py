@@ -37,6 +37,7 @@ PANELS: dict[str, dict[str, str]] = {
         "scheduler": "daemon",
         "db": "daemon",
         "console": "console",
+        "keys": "keys",
     },
 }
 

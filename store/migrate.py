@@ -1,9 +1,13 @@
-"""Migrations: the store brought to the shape that this program knows, under a lock."""
+"""Migrations: the store brought to the shape that this program knows, under a lock.
+
+Reporting views change without a migration: they are made anew where their definition differs.
+"""
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
 from store.engine import Store
 from store.errors import StoreTooNew
+from store.reports import views
 
 VERSION_TABLE = "scsync_schema"
 HEAD = "0007"
@@ -27,7 +31,9 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             from store import migrating  # noqa: PLC0415
 
             _refuse_unknown(before, migrating.revisions())
+            views.drop(tx)
             migrating.run(tx)
+        views.refresh(tx)
     return before, HEAD
 
 

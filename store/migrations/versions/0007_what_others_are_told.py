@@ -9,7 +9,7 @@ from models.columns import UtcDateTime
 from models.control import CommandId, Json
 
 revision: str = "0007"
-down_revision: str | None = "0004"
+down_revision: str | None = "0006"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
