@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import codes
 from config import logs
 from config.settings import ConfigError, Settings, load
 from models import declare
@@ -23,7 +24,9 @@ from store import places
 from store.accounts import DEFAULT
 from worker.app import App
 
-FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
+FAILED, WRONG_USAGE, NEEDS_A_PERSON = codes.FAILED, codes.WRONG_USAGE, codes.NEEDS_A_PERSON
+
+_WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -73,6 +76,10 @@ class Context:
         try:
             with structlog.contextvars.bound_contextvars(account=app.name):
                 yield app
+        except Exception as error:
+            if codes.of(error) is None and not isinstance(error, _WAYS_OUT):
+                app.watch.unforeseen(error)
+            raise
         finally:
             app.close()
 

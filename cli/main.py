@@ -9,16 +9,9 @@ from typing import Annotated
 
 import typer
 
-from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
-from config.settings import ConfigError
-from models.command import InvalidCommand
-from pipelines.actions import ActionRefused
-from pipelines.life import UnknownCommand
+from cli import codes
+from cli.context import Context
 from pipelines.receipts import Refused
-from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
-from store.errors import StoreError
-from store.keys import NameTaken
-from worker.broker import BrokerUnavailable
 
 # Each verb's module, by the panel of `scsync --help` that it stands in.
 PANELS: dict[str, dict[str, str]] = {
@@ -53,22 +46,6 @@ PANELS: dict[str, dict[str, str]] = {
         "keys": "keys",
     },
 }
-
-# Exit codes by error, the first that fits; design: 1 failed, 2 wrong usage, 3 needs a person.
-_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (GrantDead, NEEDS_A_PERSON),
-    (Forbidden, NEEDS_A_PERSON),
-    (Misconfigured, WRONG_USAGE),
-    (ConfigError, WRONG_USAGE),
-    (InvalidCommand, WRONG_USAGE),
-    (Refused, WRONG_USAGE),
-    (ActionRefused, WRONG_USAGE),
-    (NameTaken, WRONG_USAGE),
-    (UnknownCommand, WRONG_USAGE),
-    (SalesforceError, FAILED),
-    (StoreError, FAILED),
-    (BrokerUnavailable, FAILED),
-)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's to call
@@ -136,14 +113,14 @@ def main() -> None:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    code = codes.of(error)
     if debug:
         traceback.print_exception(error)
     for line in _lines(error):
         sys.stderr.write(f"scsync: {line}\n")
     if code is None and not debug:
         sys.stderr.write("scsync: this was not foreseen; add --debug to see where it happened\n")
-    return code or FAILED
+    return code or codes.FAILED
 
 
 def _lines(error: Exception) -> list[str]:

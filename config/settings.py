@@ -27,6 +27,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.outlets import Dsn, Endpoint, WebhookSecret, WebhookUrl
 from config.tables import AccountTable, Environment, ObjectSettings, Profile
 
 PREFIX = "SCSYNC_"
@@ -154,6 +155,22 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Networks = Field(
         (), description="addresses or networks whose proxy headers are believed, comma-separated"
+    )
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's or scheduler's own metrics; 0: none"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that they are served at")
+    webhook_url: WebhookUrl | None = Field(
+        None, description="where incidents and dead commands are posted to"
+    )
+    webhook_secret: WebhookSecret | None = Field(
+        None, description="signs what is posted there: whsec_ and a key in base64"
+    )
+    otlp_endpoint: Endpoint | None = Field(
+        None, description="where traces go, by OTLP over HTTP (scsync[otel])"
+    )
+    sentry_dsn: Dsn | None = Field(
+        None, description="where unforeseen errors are reported (scsync[sentry])"
     )
     object_settings: dict[str, ObjectSettings] = Field(
         default_factory=dict, exclude=True, description="[objects.NAME] tables of the TOML"

@@ -22,6 +22,7 @@ class FindingKind(StrEnum):
     DELETE_LOG_GAP = "delete_log_gap"
     BULK_REFUSED = "bulk_refused"
     DRIFT = "drift"
+    WEBHOOK_FAILED = "webhook_failed"
 
 
 class Finding(Control, table=True):

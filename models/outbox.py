@@ -149,6 +149,8 @@ class OutboxEntry(Control, table=True):
     ready: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
     job_id: str | None = Field(sa_column=Column(String(18)))
     refusals: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    trace: str | None = Field(sa_column=Column(String(64)))
+    """The trace it belongs to, as a W3C `traceparent`; any program may set it."""
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),
@@ -239,6 +241,7 @@ class Taken(NamedTuple):
     job_id: str | None
     refusals: int
     """How often the org has said no for certain: a key that met a refusal is spent."""
+    trace: str | None
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:

@@ -38,6 +38,8 @@ class ObjectStatus:
     skipped: str | None
     missing_fields: int
     silent_for: timedelta | None
+    interval: float
+    """Seconds between its pulls, as things are."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,10 @@ def overview(
                     records.count(tx, model),
                     mark := marks.get(model.sobject) or Watermark(sobject=model.sobject),
                     latest.get(model.sobject),
-                    None
+                    silent=None
                     if model.sobject in busy
                     else silent_for(model, mark, interval=interval, now=now),
+                    interval=interval(model, mark, now),
                 )
                 for model in models
             ),
@@ -159,7 +162,9 @@ def _object(
     rows: tuple[int, int],
     mark: Watermark,
     run: Run | None,
+    *,
     silent: timedelta | None,
+    interval: timedelta,
 ) -> ObjectStatus:
     return ObjectStatus(
         sobject=model.sobject,
@@ -175,4 +180,5 @@ def _object(
         skipped=mark.skipped,
         missing_fields=len(mark.missing_fields or ()),
         silent_for=silent,
+        interval=interval.total_seconds(),
     )

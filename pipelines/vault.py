@@ -85,7 +85,7 @@ class AccountVault:
     def bury(self, reason: str, owner: str) -> None:
         self._known = None
         with self._store.begin() as tx:
-            accounts.bury(tx, self._name, reason, owner=owner)
+            accounts.bury(tx, self._name, reason, owner=owner, now=self._clock())
 
     def _token(self, account: LinkedAccount) -> Token:
         return Token(

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from models.columns import UtcDateTime
 from models.outbox import IN_FLIGHT, Attempt, CommandState, Ready, Taken
-from store import dependencies, lanes
+from store import dead_letters, dependencies, lanes
 from store.conditions import Moment, commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
@@ -220,6 +220,7 @@ def settle(
     for entry, found in settled:
         if found.state in {CommandState.REJECTED, CommandState.DEAD}:
             freed |= dependencies.fail(tx, entry.id, now=now)
+    dead_letters.tell(tx, [one for one in settled if one[1].state is CommandState.DEAD], now=now)
     lanes.refresh(tx, {entry.lane for entry, _ in settled if entry.lane} | freed, now=now)
     return ours | set(applied)
 

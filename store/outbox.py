@@ -28,7 +28,16 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.columns import instant_text
 from models.naming import column_name
-from models.outbox import FINISHED, IN_FLIGHT, Attempt, CommandState, Dependency, OutboxEntry, Taken
+from models.outbox import (
+    FAILED,
+    FINISHED,
+    IN_FLIGHT,
+    Attempt,
+    CommandState,
+    Dependency,
+    OutboxEntry,
+    Taken,
+)
 from models.sobject import SObject
 from store.conditions import commands as _table
 from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
@@ -101,11 +110,13 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     }
 
 
-def append(tx: Connection, columns: Columns, *, now: datetime) -> None:
+def append(tx: Connection, columns: Columns, *, now: datetime, trace: str | None = None) -> None:
     """Add commands in this order; one whose id or idempotency key is there is left as it stands."""
     if not columns or not columns["id"]:
         return
     columns = {**columns, "submitted_at": [now] * len(columns["id"])}
+    if trace:
+        columns["trace"] = [trace] * len(columns["id"])
     if tx.dialect.name == "sqlite":
         _insert(tx, columns)
     else:
@@ -318,6 +329,24 @@ def counts(tx: Connection) -> dict[str, int]:
     found: dict[str, int] = dict(tx.execute(union_all(pending, in_flight, finished)).all())
     found[CommandState.PENDING] -= sum(found.get(state, 0) for state in IN_FLIGHT)
     return {state.value: found[state] for state in CommandState if found.get(state)}
+
+
+def oldest(tx: Connection) -> dict[str, datetime]:
+    """Say by state since when its oldest command waits; of the failed ones, since when it has.
+
+    From indexes alone, as `counts`, which says how what is pending is told apart.
+    """
+    flying = select(_table.c.seq).where(is_in_flight())
+    pending = select(func.min(_table.c.seq)).where(is_open(), _table.c.seq.not_in(flying))
+    column, submitted_at = _table.c.state, _table.c.submitted_at
+    first = select(column, submitted_at).where(_table.c.seq == pending.scalar_subquery())
+    others = select(column, func.min(submitted_at)).where(is_in_flight()).group_by(column)
+    found = {state: moment for query in (first, others) for state, moment in tx.execute(query)}
+    for failed in FAILED:
+        query = select(func.min(_table.c.finished_at)).where(is_one_of(FINISHED), is_(failed))
+        if moment := tx.execute(query).scalar_one_or_none():
+            found[failed.value] = moment
+    return found
 
 
 def is_command_id(text: str) -> bool:

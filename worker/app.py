@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
@@ -39,11 +40,19 @@ from pipelines.terms import StandingGrant
 from pipelines.vault import AccountVault, Cipher
 from pipelines.verify import Verifier
 from pipelines.walk import Road
+from pipelines.watch import Watch
+from pipelines.webhooks import Webhooks
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
 from store import accounts, fields, leases, migrate, places
 from store.engine import Store
+from worker import lookout
+
+if TYPE_CHECKING:
+    from worker.figures import Figures
+    from worker.reporting import Reporting
+    from worker.tracing import Tracing
 
 QUIET_FOR_EACH = 20
 """An object that was quiet for twenty minutes may wait one more."""
@@ -86,6 +95,34 @@ class App:
         return store
 
     @cached_property
+    def figures(self) -> "Figures":
+        """What this process counts and measures, from when somebody first asks for it."""
+        from worker.figures import Figures  # noqa: PLC0415 - of most processes nobody asks
+
+        figures = Figures()
+        self.watch.keep(figures)
+        return figures
+
+    @cached_property
+    def tracing(self) -> "Tracing | None":
+        return lookout.tracing(self.settings)
+
+    @cached_property
+    def reporting(self) -> "Reporting | None":
+        return lookout.reporting(self.settings)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Who looks on while work is done."""
+        report = self.reporting.report if self.reporting else None
+        return Watch(tracer=self.tracing, report=report)
+
+    @cached_property
+    def webhooks(self) -> Webhooks | None:
+        """Who is told of events; raises `ConfigError` where nothing would sign them."""
+        return lookout.webhooks(self.settings, store=lambda: self.store, clock=self.clock)
+
+    @cached_property
     def cipher(self) -> Cipher:
         return cipher(self.settings)
 
@@ -116,6 +153,7 @@ class App:
             api_version=self.settings.api_version,
             before_call=self.budget.before,
             on_call=self.budget.noted,
+            watch=self.watch.request,
         )
 
     @cached_property
@@ -154,6 +192,7 @@ class App:
             clock=self.clock,
             allows=self.allows,
             key_field=self.settings.external_id_field,
+            watch=self.watch,
         )
 
     @property
@@ -209,6 +248,7 @@ class App:
             on_page=(merged.follow, moved.note, references.hasten),
             on_window=(leavers, moved.read),
             stopping=self.stopping.is_set,
+            watch=self.watch,
         )
 
     def backfiller(self, road: Road | None = None) -> Backfiller:
@@ -219,7 +259,11 @@ class App:
     @cached_property
     def read_back(self) -> ReadBack:
         return ReadBack(
-            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+            client=self.client,
+            store=self.store,
+            describes=self.describes,
+            clock=self.clock,
+            watch=self.watch,
         )
 
     @cached_property
@@ -242,6 +286,7 @@ class App:
             ingest_above=self.settings.ingest_above,
             bulk_rests=self.bulk_rests,
             stopping=self.stopping.is_set,
+            watch=self.watch,
         )
 
     def verifier(self, on_progress: Callable[[Progress], None] | None = None) -> Verifier:
@@ -278,13 +323,14 @@ class App:
 
     def tend(self, feed: str, model: type[SObject]) -> None:
         """Take one turn of a slow feed for an sObject."""
-        match feed:
-            case "deletes":
-                self.deletes().read(model)
-            case "computed":
-                self.computed().refresh(model, calls=self.settings.computed_calls)
-            case "verify":
-                self.verifier().verify(model)
+        with self.watch.doing("feed.turn", feed=feed, object=model.sobject):
+            match feed:
+                case "deletes":
+                    self.deletes().read(model)
+                case "computed":
+                    self.computed().refresh(model, calls=self.settings.computed_calls)
+                case "verify":
+                    self.verifier().verify(model)
 
     def holder(self) -> str:
         return f"{self.process}/{uuid4().hex[:8]}"
@@ -354,6 +400,14 @@ class App:
 
     def close(self) -> None:
         """Let go of what was opened."""
-        for part in ("client", "budget", "store"):
-            if part in self.__dict__:
+        self._close("client", "budget", "webhooks", "store")
+        self.hush()
+
+    def hush(self) -> None:
+        """Send what traces and reports have not been sent yet; there will be no more of them."""
+        self._close("tracing", "reporting")
+
+    def _close(self, *parts: str) -> None:
+        for part in parts:
+            if self.__dict__.get(part):
                 self.__dict__[part].close()

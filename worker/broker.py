@@ -5,8 +5,9 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import CurrentMessage
 
 from config.settings import ConfigError, Settings, masked_url
+from pipelines.watch import NOBODY, Watch
 from store.accounts import DEFAULT
-from worker.middleware import Context
+from worker.middleware import Context, Watched
 
 MEMORY = "memory://"
 # dramatiq looks for dead workers' messages at random, on one command in a thousand by default:
@@ -18,12 +19,13 @@ class BrokerUnavailable(Exception):  # noqa: N818 - read at the call site
     """Redis does not answer; the message names the remedy."""
 
 
-def make_broker(settings: Settings) -> dramatiq.Broker:
+def make_broker(settings: Settings, watch: Watch = NOBODY) -> dramatiq.Broker:
     """Build the broker with our middleware on it."""
     in_process = settings.broker_url.startswith("memory")
     broker: dramatiq.Broker = StubBroker() if in_process else _redis(settings)
     broker.add_middleware(CurrentMessage())
     broker.add_middleware(Context())
+    broker.add_middleware(Watched(watch))
     return broker
 
 

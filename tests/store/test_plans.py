@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Select, event, select
 
 from models.outbox import Ready
-from store import claims
+from store import claims, outbox
 from store.conditions import commands, is_in_flight, is_new, is_open, is_ready
 from store.engine import Store
 
@@ -47,3 +47,19 @@ def test_sqlite_goes_by_the_index_that_was_made_for_it(question: str, sqlite_sto
         steps = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
     used = [step[-1].partition(" INDEX ")[2].split()[0] for step in steps if "INDEX" in step[-1]]
     assert [name.partition("_commands_")[2] for name in used] == names
+
+
+def test_the_oldest_command_of_each_state_is_found_by_indexes(sqlite_store: Store) -> None:
+    """A scrape asks for it every few seconds: no step reads the table itself."""
+    with sqlite_store.read() as tx:
+        asked: list[tuple[str, Any]] = []
+        event.listen(tx, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        outbox.oldest(tx)
+        steps = [
+            step[-1]
+            for statement, values in list(asked)
+            for step in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    read = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+    assert len(read) >= len(asked) // 2
+    assert [step for step in read if "INDEX" not in step] == []
