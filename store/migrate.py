@@ -1,4 +1,7 @@
-"""Migrations: the store brought to the shape that this program knows, under a lock."""
+"""Migrations: the store brought to the shape that this program knows, under a lock.
+
+Reporting views change without a migration: they are made anew where their definition differs.
+"""
 
 from pathlib import Path
 from typing import cast
@@ -11,6 +14,7 @@ from sqlalchemy import Connection
 
 from store.engine import Store
 from store.errors import StoreTooNew
+from store.reports import views
 
 VERSION_TABLE = "scsync_schema"
 _LOCK = 7_265_101  # any number, so that two starting processes take turns
@@ -27,7 +31,9 @@ def upgrade(store: Store) -> tuple[str | None, str]:
         before, head = current(tx), _head()
         if before != head:
             _refuse_unknown(before)
+            views.drop(tx)
             command.upgrade(_config(tx), "head")
+        views.refresh(tx)
     return before, head
 
 

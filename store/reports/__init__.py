@@ -1,0 +1,41 @@
+"""Reports: views on both databases that answer what a support desk asks, and how to read them.
+
+`CATALOG` names them, `rows` and `count` read them; `views.refresh` makes them.
+"""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from store.reports import reading
+from store.reports.catalog import CATALOG
+from store.reports.reading import BadQuestion, Rows
+from store.reports.report import FRESH, Column, Report
+
+__all__ = ["CATALOG", "FRESH", "BadQuestion", "Column", "Report", "count", "find", "rows"]
+
+
+def find(name: str) -> Report:
+    """Find a report, with or without its prefix; `BadQuestion` says which ones there are."""
+    found = CATALOG.get(name.removeprefix("report_"))
+    if found is None:
+        raise BadQuestion(f"there is no report {name}: {', '.join(CATALOG)}")
+    return found
+
+
+def rows(
+    tx: Connection,
+    name: str,
+    *,
+    where: Mapping[str, str] | None = None,
+    order: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> tuple[tuple[Column, ...], Rows]:
+    """Give a report's columns and its rows; raises `BadQuestion`."""
+    return reading.rows(tx, find(name), where=where, order=order, limit=limit, offset=offset)
+
+
+def count(tx: Connection, name: str, *, where: Mapping[str, str] | None = None) -> int:
+    """Count a report's rows; raises `BadQuestion`."""
+    return reading.count(tx, find(name), where=where)

@@ -1,0 +1,101 @@
+"""The few phrases in which the two databases' SQL differs, for the definitions of the views."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+_NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now'"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One database's way to say it; days and months are those of UTC."""
+
+    is_sqlite: bool
+
+    @property
+    def now(self) -> str:
+        return f"{_NOW})" if self.is_sqlite else "now()"
+
+    @property
+    def today(self) -> str:
+        return "date('now')" if self.is_sqlite else "(now() AT TIME ZONE 'UTC')::date"
+
+    @property
+    def never(self) -> str:
+        """Give an instant after all others."""
+        text = "'9999-12-31T00:00:00.000Z'"
+        return text if self.is_sqlite else f"{text}::timestamptz"
+
+    @property
+    def least(self) -> str:
+        """Name the function that gives the smallest of its arguments."""
+        return "min" if self.is_sqlite else "least"
+
+    @property
+    def greatest(self) -> str:
+        return "max" if self.is_sqlite else "greatest"
+
+    def ago(self, days: int) -> str:
+        """Give the instant so many days before now."""
+        if self.is_sqlite:
+            return f"{_NOW}, '-{days} days')"
+        return f"(now() - interval '{days} days')"
+
+    def day(self, instant: str) -> str:
+        """Give the day of an instant, as a date."""
+        return f"substr({instant}, 1, 10)" if self.is_sqlite else f"{self._utc(instant)}::date"
+
+    def month(self, instant: str) -> str:
+        """Give the month of an instant, like 2026-01."""
+        if self.is_sqlite:
+            return f"substr({instant}, 1, 7)"
+        return f"to_char({self._utc(instant)}, 'YYYY-MM')"
+
+    def minutes(self, since: str, until: str) -> str:
+        """Count whole minutes between two instants, towards zero."""
+        return self._span(since, until, 60)
+
+    def days(self, since: str, until: str) -> str:
+        """Count whole days between two instants."""
+        return self._span(since, until, 86_400)
+
+    def hours(self, since: str, until: str) -> str:
+        """Give the hours between two instants as a fraction, quickly: for sums over many rows."""
+        if self.is_sqlite:
+            return f"((julianday({until}) - julianday({since})) * 24)"
+        return f"(extract(epoch FROM {until} - {since}) / 3600)"
+
+    def days_until(self, day: str) -> str:
+        """Count days from today to a date; behind us they are negative."""
+        if self.is_sqlite:
+            return f"CAST(julianday({day}) - julianday('now', 'start of day') AS INTEGER)"
+        return f"({day} - {self.today})"
+
+    def whole(self, number: str) -> str:
+        """Give a number as a whole one, which a sum of whole ones is not on PostgreSQL."""
+        return f"CAST({number} AS {'INTEGER' if self.is_sqlite else 'bigint'})"
+
+    def rounded(self, number: str, digits: int = 1) -> str:
+        return f"round({number}{'' if self.is_sqlite else '::numeric'}, {digits})"
+
+    def text(self, value: str) -> str:
+        """Give a date or a number as text."""
+        return f"CAST({value} AS TEXT)"
+
+    def _span(self, since: str, until: str, unit: int) -> str:
+        if self.is_sqlite:
+            return f"((strftime('%s', {until}) - strftime('%s', {since})) / {unit})"
+        seconds = (f"floor(extract(epoch FROM {instant}))" for instant in (until, since))
+        return f"trunc(({' - '.join(seconds)}) / {unit})::bigint"
+
+    @staticmethod
+    def _utc(instant: str) -> str:
+        return f"({instant} AT TIME ZONE 'UTC')"
+
+
+SQLITE, POSTGRESQL = Dialect(is_sqlite=True), Dialect(is_sqlite=False)
+
+
+def of(tx: Connection) -> Dialect:
+    return SQLITE if tx.dialect.name == "sqlite" else POSTGRESQL

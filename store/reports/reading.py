@@ -1,0 +1,155 @@
+"""Rows of a report, by conditions and in an order that people and programs may choose freely."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Date,
+    Numeric,
+    Select,
+    TableClause,
+    Text,
+    column,
+    func,
+    select,
+    table,
+)
+from sqlalchemy.types import TypeEngine
+
+from models.columns import Kind, UtcDateTime
+from store.reports.report import Column, Report
+
+Rows = list[tuple[Any, ...]]
+
+_CONDITION = re.compile(r"([a-z_0-9]+)(>=|<=|!=|=|>|<)?")
+_ORDER = re.compile(r"([a-z_0-9]+)(?:\s+(asc|desc))?", re.IGNORECASE)
+_COMPARE: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
+    "=": lambda mine, value: mine == value,
+    "!=": lambda mine, value: mine.is_distinct_from(value),
+    ">": lambda mine, value: mine > value,
+    ">=": lambda mine, value: mine >= value,
+    "<": lambda mine, value: mine < value,
+    "<=": lambda mine, value: mine <= value,
+}
+
+
+class BadQuestion(ValueError):  # noqa: N818 - the words of the message name the error
+    """A condition or an order that the report does not understand."""
+
+
+def query(report: Report, *, where: Mapping[str, str], order: str | None) -> Select[Any]:
+    """Make the question; raises `BadQuestion` for names and values that will not do.
+
+    A key of `where` is a column, with one of = != < <= > >= behind it if it is not equality that
+    is meant; an empty value is no value. `order` is columns, each with desc or without.
+    """
+    view = _view(report)
+    question = select(*view.c)
+    for condition, value in where.items():
+        question = question.where(_condition(report, view, condition, value))
+    return question.order_by(*_order(report, view, order or report.order))
+
+
+def rows(
+    tx: Connection,
+    report: Report,
+    *,
+    where: Mapping[str, str] | None = None,
+    order: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> tuple[tuple[Column, ...], Rows]:
+    """Give columns and rows: instants are aware, days dates, flags booleans on both databases."""
+    question = query(report, where=where or {}, order=order).limit(limit).offset(offset or None)
+    return report.all_columns, [tuple(row) for row in tx.execute(question)]
+
+
+def count(tx: Connection, report: Report, *, where: Mapping[str, str] | None = None) -> int:
+    """Count the rows that these conditions choose."""
+    chosen = query(report, where=where or {}, order=None).order_by(None).subquery()
+    return int(tx.execute(select(func.count()).select_from(chosen)).scalar_one())
+
+
+def _view(report: Report) -> TableClause:
+    return table(report.view, *(column(one.name, _TYPES[one.kind]) for one in report.all_columns))
+
+
+def _condition(
+    report: Report, view: TableClause, condition: str, value: str
+) -> ColumnElement[bool]:
+    found = _CONDITION.fullmatch(condition)
+    if found is None:
+        raise BadQuestion(f"{condition!r} is no condition: write COLUMN=VALUE, also != < <= > >=")
+    named, sign = _named(report, found[1]), found[2] or "="
+    mine = view.c[named.name]
+    if value:
+        return _COMPARE[sign](mine, _parsed(named, value))
+    if sign not in {"=", "!="}:
+        raise BadQuestion(f"{condition} needs a value")
+    return mine.is_(None) if sign == "=" else mine.is_not(None)
+
+
+def _order(report: Report, view: TableClause, order: str) -> Sequence[ColumnElement[Any]]:
+    found = []
+    for part in order.split(","):
+        match = _ORDER.fullmatch(part.strip())
+        if match is None:
+            raise BadQuestion(f"{part.strip()!r} is no order: write COLUMN or COLUMN desc")
+        mine = view.c[_named(report, match[1]).name]
+        # Both databases put what is empty last, or they would differ in the first row already.
+        down = (match[2] or "").lower() == "desc"
+        found.append((mine.desc() if down else mine.asc()).nulls_last())
+    return found
+
+
+def _named(report: Report, name: str) -> Column:
+    try:
+        return report.column(name)
+    except LookupError as error:
+        raise BadQuestion(str(error)) from None
+
+
+def _parsed(named: Column, value: str) -> Any:
+    try:
+        return _PARSE[named.kind](value)
+    except (ValueError, KeyError):
+        wanted = _FORMS[named.kind]
+        raise BadQuestion(f"{named.name} takes {wanted}, not {value!r}") from None
+
+
+def _instant(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError(value)
+    return moment
+
+
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.WHOLE: BigInteger(),
+    Kind.NUMBER: Numeric(asdecimal=False),
+    Kind.INSTANT: UtcDateTime(),
+    Kind.DAY: Date(),
+    Kind.FLAG: Boolean(),
+}
+_PARSE: dict[Kind, Callable[[str], Any]] = {
+    Kind.TEXT: str,
+    Kind.WHOLE: int,
+    Kind.NUMBER: float,
+    Kind.INSTANT: _instant,
+    Kind.DAY: date.fromisoformat,
+    Kind.FLAG: lambda value: {"true": True, "false": False}[value.lower()],
+}
+_FORMS = {
+    Kind.WHOLE: "a whole number",
+    Kind.NUMBER: "a number",
+    Kind.INSTANT: "an instant with its zone, like 2026-01-31T09:00:00Z",
+    Kind.DAY: "a day, like 2026-01-31",
+    Kind.FLAG: "true or false",
+}

@@ -1,0 +1,74 @@
+"""What a report is: a view, what it answers, and what each of its columns means."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from models.columns import Kind
+
+FRESH = "fresh_as_of"
+_PREFIX = "report_"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a view; `sql` is what stands there in the view's SELECT."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    sql: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One view: its columns, and the rest of its SELECT from FROM onwards.
+
+    `sources` are the sObjects whose records it counts, the freshness of which is the report's;
+    `order` is how its rows stand unless somebody asks for another order.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    sources: tuple[str, ...]
+    order: str
+    columns: tuple[Column, ...]
+    body: str
+    before: str = ""
+    """A WITH clause, where the body needs one."""
+
+    @property
+    def view(self) -> str:
+        """The view's name in the database."""
+        return f"{_PREFIX}{self.name}"
+
+    @cached_property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Its columns, and the one that all reports have."""
+        return (*self.columns, _fresh(self.sources))
+
+    @property
+    def select(self) -> str:
+        chosen = ",\n  ".join(f"{one.sql} AS {one.name}" for one in self.all_columns)
+        return f"{self.before}SELECT\n  {chosen}\n{self.body}"
+
+    def column(self, name: str) -> Column:
+        """Find a column; LookupError says which ones there are."""
+        for one in self.all_columns:
+            if one.name == name:
+                return one
+        names = ", ".join(one.name for one in self.all_columns)
+        raise LookupError(f"report {self.name} has no column {name}: {names}")
+
+
+def _fresh(sources: tuple[str, ...]) -> Column:
+    named = ", ".join(f"'{one}'" for one in sources)
+    return Column(
+        FRESH,
+        Kind.INSTANT,
+        f"When what is counted here was last read to its end ({', '.join(sources)}: the one that"
+        " is longest ago); empty while one of them never was.",
+        "(SELECT CASE WHEN count(w.finished_at) = "
+        f"{len(sources)} THEN min(w.finished_at) END"
+        f" FROM scsync_watermarks w WHERE w.skipped IS NULL AND w.sobject IN ({named}))",
+    )
