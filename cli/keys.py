@@ -9,8 +9,7 @@ import typer
 from cli.context import Json, context, print_json, short
 from cli.prose import EXAMPLES, age
 from config.settings import ConfigError
-from console.access.door import RESERVED
-from models.api_key import ApiKey, Scope
+from models.api_key import RESERVED, ApiKey, Scope
 from store import audit, keys
 
 Name = Annotated[str, typer.Argument(help="What the audit calls its holder.")]

@@ -23,7 +23,7 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     addresses = [
         *probes.routes(parts),
         *login.routes(door, sessions, wrong),
-        *api.routes(parts),
+        *api.addresses(parts, is_open=door.is_open),
         *pages.routes(parts),
     ]
     _refuse_unscoped(addresses)

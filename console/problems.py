@@ -10,10 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from config.settings import ConfigError
 from console.templates import render
-from pipelines.actions import ActionRefused
+from models.command import InvalidCommand
+from pipelines.actions import ActionDisabled, ActionRefused
+from pipelines.clerk import ACTION_DISABLED
 from pipelines.life import UnknownCommand
-from salesforce.errors import NotFound, SalesforceError
+from pipelines.receipts import Refused
+from salesforce.errors import Drifted, MalformedQuery, NotFound, Rejected, SalesforceError, TooMuch
 from store.errors import StoreError
 
 MEDIA_TYPE = "application/problem+json"
@@ -61,13 +65,31 @@ def of(error: Exception) -> Problem:
             return error
         case HTTPException():
             return Problem(error.status_code, _said(error), headers=error.headers)
-        case ActionRefused():
-            return Problem(422, str(error))
-        case NotFound() | UnknownCommand():
-            return Problem(404, str(error))
-        case StoreError() | SalesforceError():
-            return Problem(503, str(error))
+        case Refused():
+            return Problem(422, str(error), problems=_listed(error))
+        case ActionDisabled():
+            return Problem(403, str(error), code=ACTION_DISABLED)
+    for kinds, status in _STATUS:
+        if isinstance(error, kinds):
+            return Problem(status, str(error))
     return Problem(500, "this was not foreseen; the log says more")
+
+
+# The first that fits: 400 is no command at all, 422 one that will not do, 503 not the caller's.
+_STATUS: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((InvalidCommand,), 400),
+    ((NotFound, UnknownCommand), 404),
+    ((ActionRefused, Rejected, MalformedQuery, Drifted, TooMuch), 422),
+    ((StoreError, SalesforceError, ConfigError), 503),
+)
+
+
+def _listed(error: Refused) -> list[dict[str, Any]]:
+    return [
+        {"command": one.place, "code": found.code, "field": found.field, "message": found.message}
+        for one in error.refusals
+        for found in one.problems
+    ]
 
 
 def _said(error: HTTPException) -> str:

@@ -12,7 +12,6 @@ import structlog
 import uvicorn
 
 from config.settings import ConfigError
-from console.app import console
 from store import keys
 from worker.app import App
 
@@ -45,6 +44,9 @@ class Serving:
                 f"{host} can be reached by others: make an API key first (scsync keys make NAME), "
                 f"set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, or use {HOST}"
             )
+        # Here, not above: only who serves it pays for a web framework, not every verb.
+        from console.app import console  # noqa: PLC0415
+
         self._socket = _bind(address, port)
         config = uvicorn.Config(
             console(parts, is_loopback=is_loopback),
@@ -121,9 +123,13 @@ def _address(host: str) -> str:
 def _bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ip_address(address).version == _IPV6 else socket.AF_INET
     try:
-        return socket.create_server((address, port), family=family)
+        listening = socket.create_server((address, port), family=family)
     except OSError as error:
         raise PortTaken(
             f"cannot listen on {address}:{port} ({error.strerror}): "
             "set SCSYNC_CONSOLE_PORT to another port"
         ) from None
+    # What is accepted inherits it. Else a body waits 40 ms until its head is acknowledged: asyncio
+    # sees to that by itself only where a socket names its protocol, which this one does not.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -18,6 +18,10 @@ class Scope(StrEnum):
 
 
 EVERY_SCOPE = frozenset(Scope)
+TOKEN = "token"  # noqa: S105 - the name of whoever shows it
+LOCAL = "local"
+RESERVED = frozenset({TOKEN, LOCAL})
+"""Names that the audit knows already: no key bears them."""
 
 
 class ApiKey(SQLModel, table=True):

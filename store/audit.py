@@ -1,6 +1,6 @@
 """The audit: notes of operators' acts, and their listing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -22,9 +22,28 @@ def note(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down who did what to what, in the transaction in which it is done."""
-    said = {"operator": operator, "act": act, "subject": subject}
-    said = {name: text[: _LONGEST[name]] for name, text in said.items()}
-    tx.execute(insert(_table).values(**said, at=now, detail=dict(detail) if detail else None))
+    note_all(tx, [subject], operator=operator, act=act, now=now, detail=detail)
+
+
+def note_all(
+    tx: Connection,
+    subjects: Sequence[str],
+    *,
+    operator: str,
+    act: str,
+    now: datetime,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Do the same for an act upon several."""
+    same = {
+        "at": now,
+        "operator": operator[: _LONGEST["operator"]],
+        "act": act[: _LONGEST["act"]],
+        "detail": dict(detail) if detail else None,
+    }
+    rows = [{**same, "subject": subject[: _LONGEST["subject"]]} for subject in subjects]
+    if rows:
+        tx.execute(insert(_table), rows)
 
 
 def latest(

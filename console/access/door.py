@@ -12,16 +12,12 @@ from starlette.requests import HTTPConnection
 
 from console.access.sessions import Session
 from console.problems import Problem
-from models.api_key import EVERY_SCOPE, ApiKey, Scope
+from models.api_key import EVERY_SCOPE, LOCAL, TOKEN, ApiKey, Scope
 from store import keys
 from worker.app import App
 
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ASK = {"www-authenticate": 'Basic realm="scsync", charset="UTF-8", Bearer'}
-_TOKEN = "token"  # noqa: S105 - the name of whoever shows it
-LOCAL = "local"
-RESERVED = frozenset({_TOKEN, LOCAL})
-"""Names that the audit knows already: no key bears them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Door:
         """Tell whose key this is; raises `WrongKey`."""
         # Compared as bytes: the function refuses texts that are not ASCII.
         if self._token and hmac.compare_digest(shown.encode(), self._token.encode()):
-            return Caller(_TOKEN, EVERY_SCOPE, key=self._print())
+            return Caller(TOKEN, EVERY_SCOPE, key=self._print())
         now = self._parts.clock()
         key = keys.shown(self._parts.store, shown, now=now)
         if key is None:
@@ -106,7 +102,7 @@ class Door:
 
     def _by_session(self, key: str) -> Caller | None:
         if key == self._print():
-            return Caller(_TOKEN, EVERY_SCOPE, key=key)
+            return Caller(TOKEN, EVERY_SCOPE, key=key)
         found = keys.by_id(self._parts.store, key, now=self._parts.clock())
         return _bearer_of(found) if found else None
 
@@ -125,7 +121,7 @@ class Door:
         """Give what tells this token from the next one, and not the token."""
         if self._token is None:
             return None
-        return f"{_TOKEN}:{hashlib.sha256(self._token.encode()).hexdigest()}"
+        return f"{TOKEN}:{hashlib.sha256(self._token.encode()).hexdigest()}"
 
 
 def _is_within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
