@@ -116,11 +116,6 @@ def context(typer_context: typer.Context) -> Context:
     return found
 
 
-def short(moment: datetime | None) -> str:
-    """Print an instant for a person, in UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
-
-
 def _refuse_unknown_objects(settings: Settings) -> None:
     places = dict.fromkeys(settings.objects, "SCSYNC_OBJECTS")
     places |= {name: f"[objects.{name}]" for name in settings.object_settings}

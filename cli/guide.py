@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 
-from cli.browser import redirect_uri
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.access import Need
 from models.action import ACTIONS
-from pipelines.guide import Guide, Org, Wishes
+from pipelines.guide import Guide, Org, Wishes, callback_url
 from pipelines.guide import guide as written
 
 
@@ -52,7 +51,7 @@ def register(app: typer.Typer, panel: str) -> None:
                 actions=_chosen(ctx, actions, asks=asks),
                 environment=environment or _environment(ctx, asks=asks),
                 unattended=_is_unattended(unattended, asks=asks),
-                callback_url=redirect_uri(ctx.settings.callback_port),
+                callback_url=callback_url(ctx.settings.callback_port),
                 login_url=ctx.settings.login_url,
             )
         )

@@ -16,6 +16,14 @@ WAIT = "10 to 20 minutes"
 """How long a new app, and a changed one, takes to be known at the login hosts."""
 
 
+CALLBACK_PATH = "/callback"
+
+
+def callback_url(port: int) -> str:
+    """Name the address that has to stand among the app's callback URLs, to the letter."""
+    return f"http://localhost:{port}{CALLBACK_PATH}"
+
+
 class Org(StrEnum):
     """Where people log in."""
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from models.backfill import Backfill, BackfillState
 from models.finding import Finding, FindingKind
 from models.linked_account import AccountState, LinkedAccount
@@ -17,6 +19,8 @@ from pipelines.health import Interval, silent_for
 from store import accounts, api_calls, backfills, findings, outbox, records, runs, watermarks
 from store.engine import Store
 
+Count = Callable[[Connection, type[SObject]], tuple[int, int]]
+"""Counts live rows and tombstones."""
 _RED = frozenset({FindingKind.ZERO_ROWS, FindingKind.VANISHED, FindingKind.DRIFT})
 """Findings that a person should look at, rather than know of."""
 
@@ -102,6 +106,7 @@ def overview(
     interval: Interval,
     budget: Budget,
     refresh_policy: str | None = None,
+    count: Count = records.count,
 ) -> Overview:
     """Read it all in one transaction, so that the figures fit together."""
     outlook, now = budget.outlook(), clock()
@@ -119,7 +124,7 @@ def overview(
             objects=tuple(
                 _object(
                     model,
-                    records.count(tx, model),
+                    count(tx, model),
                     mark := marks.get(model.sobject) or Watermark(sobject=model.sobject),
                     latest.get(model.sobject),
                     silent=None

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, or_, update
+from sqlalchemy import Connection, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.lease import Lease
@@ -34,6 +34,22 @@ def renew(tx: Connection, name: str, *, owner: str, now: datetime, span: timedel
         .values(until=now + span)
     )
     return renewed.rowcount == 1
+
+
+def cut(tx: Connection, name: str, *, now: datetime, beyond: datetime) -> bool:
+    """End a lease that is to last beyond an instant; False where it ends before, or has ended."""
+    ended = tx.execute(
+        update(_table)
+        .where(_table.c.name == name, _table.c.owner.is_not(None), _table.c.until > beyond)
+        .values(owner=None, until=now)
+    )
+    return ended.rowcount == 1
+
+
+def until(tx: Connection, name: str) -> datetime | None:
+    """Say when a lease ends; None: nobody holds it."""
+    query = select(_table.c.until).where(_table.c.name == name, _table.c.owner.is_not(None))
+    return tx.execute(query).scalar_one_or_none()
 
 
 def drop(tx: Connection, name: str, *, owner: str) -> None:

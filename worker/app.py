@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,12 +25,13 @@ from pipelines import merged, references
 from pipelines.backfill import Backfiller
 from pipelines.budget import Budget, Priority
 from pipelines.computed import Computed
+from pipelines.counted import Counts
 from pipelines.cycle import Cycle
 from pipelines.deletes import Deletes
 from pipelines.describes import Describes
 from pipelines.leavers import Leavers
 from pipelines.link import Linked, Linker, needs_link, unlink
-from pipelines.overview import Overview, overview
+from pipelines.overview import Count, Overview, overview
 from pipelines.pull import Progress, Puller
 from pipelines.push import Pusher
 from pipelines.readback import ReadBack
@@ -45,7 +46,7 @@ from pipelines.webhooks import Webhooks
 from salesforce.client import Client
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
-from store import accounts, fields, leases, migrate, places
+from store import accounts, fields, leases, migrate, places, records
 from store.engine import Store
 from worker import lookout
 
@@ -309,16 +310,24 @@ class App:
             client=self.client, store=self.store, describes=self.describes, clock=self.clock
         )
 
-    def overview(self) -> Overview:
-        """Look at everything."""
+    @cached_property
+    def counts(self) -> Counts:
+        """How many rows there are, for a process that is asked again and again."""
+        return Counts(self.store)
+
+    def overview(
+        self, count: Count = records.count, models: Sequence[type[SObject]] | None = None
+    ) -> Overview:
+        """Look at everything, or at some sObjects only."""
         return overview(
-            self.models,
+            self.models if models is None else models,
             store=self.store,
             clock=self.clock,
             account=self.name,
             interval=self.interval_of,
             budget=self.budget,
             refresh_policy=self.settings.refresh_policy,
+            count=count,
         )
 
     def tend(self, feed: str, model: type[SObject]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Select, event, select
 
 from models.outbox import Ready
-from store import claims, outbox
+from store import claims, listing, outbox
 from store.conditions import commands, is_in_flight, is_new, is_open, is_ready
 from store.engine import Store
 
@@ -32,6 +32,16 @@ QUESTIONS: dict[str, tuple[Select[Any], list[str]]] = {
         select(commands.c.id).where(is_in_flight(), commands.c.lease_until < NOW),
         ["lease"],
     ),
+    **{
+        f"what was done to a record, {place}": (query, [index])
+        for place, (query, index) in enumerate(
+            zip(
+                listing.record_queries("Case", "500000000000001AAA", limit=25),
+                ("lane", "result", "finished", "finished", "finished"),
+                strict=True,
+            )
+        )
+    },
 }
 
 
