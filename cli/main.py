@@ -19,6 +19,7 @@ from cli import (
     emulator,
     guide,
     link,
+    mcp,
     pull,
     push,
     schema,
@@ -51,7 +52,7 @@ for panel, modules in (
     ("Connect", (guide, link, accounts, doctor, settings)),
     ("Sync", (pull, submit, action, push, commands)),
     ("Look", (status, verify, schema)),
-    ("Run for good", (daemon, console)),
+    ("Run for good", (daemon, console, mcp)),
 ):
     for module in modules:
         module.register(app, panel)

@@ -25,7 +25,7 @@ class PortTaken(Exception):  # noqa: N818 - read at the call site
     """Nobody can listen there; the message names the remedy."""
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Leaves signals to whoever runs it."""
 
     @contextlib.contextmanager
@@ -38,12 +38,12 @@ class Serving:
 
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
         token = parts.settings.console_token
-        address = _address(host)
+        address = address_of(host)
         if token is None and not ip_address(address).is_loopback:
             raise ConfigError(
                 f"{host} can be reached by others: set SCSYNC_CONSOLE_TOKEN, or use {HOST}"
             )
-        self._socket = _bind(address, port)
+        self._socket = bind(address, port)
         console = Console(parts, token=token.get_secret_value() if token else None)
         config = uvicorn.Config(
             console,
@@ -56,7 +56,7 @@ class Serving:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = _Server(config)
+        self._server = QuietServer(config)
 
     @property
     def url(self) -> str:
@@ -102,14 +102,14 @@ def beside(parts: App) -> Serving | None:
     return serving
 
 
-def _address(host: str) -> str:
+def address_of(host: str) -> str:
     try:
         return str(ip_address(HOST if host == "localhost" else host))
     except ValueError:
         raise ConfigError(f"{host} is not an address: use {HOST}, or 0.0.0.0 for all") from None
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ip_address(address).version == _IPV6 else socket.AF_INET
     try:
         return socket.create_server((address, port), family=family)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, update
+from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.lease import Lease
@@ -35,6 +35,12 @@ def renew(tx: Connection, name: str, *, owner: str, now: datetime, span: timedel
         .values(until=now + span)
     )
     return renewed.rowcount == 1
+
+
+def is_held(tx: Connection, name: str, *, now: datetime) -> bool:
+    """Tell whether somebody holds the lease at this moment."""
+    held = select(_table.c.name).where(_table.c.name == name, _table.c.until > now)
+    return tx.execute(held).first() is not None
 
 
 def drop(tx: Connection, name: str, *, owner: str) -> None:
