@@ -20,6 +20,7 @@ from agents.changes import Changes
 from agents.describing import described
 from agents.fields import DESCRIBE_TOOL
 from agents.forms import WAIT
+from agents.guard import caller_of
 from agents.reading import Arguments, Reading
 from agents.reports import PREFIX, REPORT_TOOL, Reports
 from agents.results import answered, document, refused
@@ -29,6 +30,7 @@ from agents.toolbox import COMMAND_TOOL, Tool, Toolbox
 from agents.wording import INSTRUCTIONS
 from config.settings import ConfigError
 from models.action import Action
+from models.api_key import Scope
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
 from salesforce.errors import SalesforceError
@@ -101,10 +103,11 @@ class Agents:
             tasks.cancel_scope.cancel()
 
     async def _list_tools(
-        self, _context: Context, _params: types.PaginatedRequestParams | None
+        self, context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
+        scopes = caller_of(context).scopes
         tools = await self._aside(self._toolbox.every)
-        return types.ListToolsResult(tools=[one.listed() for one in tools])
+        return types.ListToolsResult(tools=[one.listed() for one in tools if one.scope in scopes])
 
     async def _list_resources(
         self, _context: Context, _params: types.PaginatedRequestParams | None
@@ -117,9 +120,10 @@ class Agents:
         return types.ListResourceTemplatesResult(resource_templates=[self._reports.template()])
 
     async def _read_resource(
-        self, _context: Context, params: types.ReadResourceRequestParams
+        self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         def read() -> dict[str, Any]:
+            _refuse_without(Scope.READ, context, params.uri)
             if params.uri == STATUS.uri:
                 return status(self._parts.overview())
             if not params.uri.startswith(PREFIX):
@@ -128,7 +132,7 @@ class Agents:
 
         try:
             return document(params.uri, await self._aside(read))
-        except BadQuestion as error:
+        except (ActionRefused, BadQuestion) as error:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         except StoreError as error:
             raise MCPError(types.INTERNAL_ERROR, str(error)) from None
@@ -147,6 +151,7 @@ class Agents:
 
     async def _called(self, context: Context, name: str, given: Arguments) -> types.CallToolResult:
         tool = await self._aside(lambda: self._toolbox.find(name))
+        _refuse_without(tool.scope, context, name)
         if problems := tool.checks.problems(given):
             raise ActionRefused(f"{'; '.join(problems)} (nothing was sent)")
         log.info("tool.called", tool=name)
@@ -170,7 +175,7 @@ class Agents:
         self, context: Context, action: Action, given: Arguments
     ) -> types.CallToolResult:
         def hand_in() -> str:
-            receipt = writing.submit(self._parts, action, given)
+            receipt = writing.submit(self._parts, action, given, caller_of(context).operator)
             self._sending.take(receipt.id)
             return receipt.id
 
@@ -196,6 +201,11 @@ class Agents:
     async def _aside(self, work: Callable[[], T]) -> T:
         """Wait for the store or the org in a thread; who cancels need not wait for its end."""
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+
+
+def _refuse_without(scope: Scope, context: Context, what: str) -> None:
+    if scope not in caller_of(context).scopes:
+        raise ActionRefused(f"{what} needs an API key with the scope {scope}")
 
 
 class _Server(Server[None]):

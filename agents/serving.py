@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from typing import Any
 
 import structlog
@@ -14,8 +13,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from agents.guard import Guard
 from agents.server import Agents
-from config.settings import ConfigError
-from console.serving import HOST, QuietServer, address_of, bind
+from console.access.door import Door
+from console.serving import HOST, QuietServer, address_for, bind
 from worker.app import App
 
 PATH = "/mcp"
@@ -59,14 +58,7 @@ class Serving:
     """One bound port; raises `ConfigError` for one that others reach and nobody has a key to."""
 
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
-        address = address_of(host)
-        secret = parts.settings.console_token
-        token = secret.get_secret_value() if secret else None
-        is_loopback = ip_address(address).is_loopback
-        if token is None and not is_loopback:
-            raise ConfigError(
-                f"{host} can be reached by others: set SCSYNC_CONSOLE_TOKEN, or use {HOST}"
-            )
+        address, is_loopback = address_for(parts, host)
         self._agents = Agents(parts)
         app = self._agents.server().streamable_http_app(
             streamable_http_path=PATH,
@@ -74,7 +66,7 @@ class Serving:
             transport_security=_own_names() if is_loopback else _any_name(),
         )
         self._socket = bind(address, port)
-        self._server = QuietServer(_config(Guard(app, token=token)))
+        self._server = QuietServer(_config(Guard(app, door=Door(parts, is_loopback=is_loopback))))
 
     @property
     def url(self) -> str:
@@ -121,5 +113,5 @@ def _own_names() -> TransportSecuritySettings:
 
 
 def _any_name() -> TransportSecuritySettings:
-    """Answer to any name: the token keeps strangers out."""
+    """Answer to any name: a key keeps strangers out."""
     return TransportSecuritySettings(enable_dns_rebinding_protection=False)

@@ -21,6 +21,7 @@ from agents.forms import (
 )
 from agents.reports import REPORT_OUTPUT, REPORT_TOOL, Reports
 from models.action import ACTIONS, Action, Verb
+from models.api_key import Scope
 from pipelines.actions import ActionRefused, offered
 from salesforce.describe import Describe
 from salesforce.errors import SalesforceError
@@ -45,6 +46,11 @@ class Tool:
     @cached_property
     def checks(self) -> Checks:
         return Checks(self.input)
+
+    @property
+    def scope(self) -> Scope:
+        """What a caller must be allowed to do."""
+        return Scope.SUBMIT if self.action and self.action.verb.writes else Scope.READ
 
     def listed(self) -> types.Tool:
         return types.Tool(

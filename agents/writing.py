@@ -3,6 +3,7 @@
 from typing import Any
 
 from agents.reading import Arguments
+from console.api.submission import submitted
 from models.action import Action, Verb
 from models.command import Command, Op
 from models.outbox import FAILED, FINISHED, CommandState, OutboxEntry
@@ -35,10 +36,11 @@ def command_of(action: Action, given: Arguments) -> Command:
     return Command.from_json({"op": Op(action.verb), "sobject": action.sobject, **form})
 
 
-def submit(parts: App, action: Action, given: Arguments) -> Receipt:
+def submit(parts: App, action: Action, given: Arguments, operator: str) -> Receipt:
     """Hand the command in; what will not do is refused with every reason."""
     try:
-        (receipt,) = parts.desk.submit([command_of(action, given)])
+        command = command_of(action, given)
+        (receipt,) = parts.desk.submit([command], beside=submitted(operator, parts))
     except Refused as error:
         found = [problem for refusal in error.refusals for problem in refusal.problems]
         said = "; ".join(f"{one.code}: {one}" for one in found)

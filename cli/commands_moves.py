@@ -18,12 +18,12 @@ from cli.commands_choice import (
     Yes,
     confirm,
 )
-from cli.commands_life import known
 from cli.context import Context, Json, context, print_json
 from cli.manners import AllowDuplicates, AutoAssign, OnConflict, given, read
 from cli.submit import parse_fields
 from config.settings import ConfigError
 from models.outbox import FAILED, CommandState
+from pipelines.life import known
 from store import listing, revival
 from worker.app import App
 

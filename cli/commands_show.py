@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 
 from cli.commands_choice import Id
-from cli.commands_life import Life, look
 from cli.context import Context, Json, context, print_json, short
 from cli.prose import aged, cause, plain, spanned, wrapped
 from models.command import REFERENCE, Op
 from models.outbox import Attempt, KeyKind, OutboxEntry
+from pipelines.life import Life, look
 from store.waits import Wait
 
 _LONGEST = 300  # characters of one value; --json has them all

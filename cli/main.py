@@ -18,6 +18,7 @@ from cli import (
     doctor,
     emulator,
     guide,
+    keys,
     link,
     mcp,
     pull,
@@ -32,9 +33,11 @@ from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
+from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
+from store.keys import NameTaken
 from worker.broker import BrokerUnavailable
 
 app = typer.Typer(
@@ -52,7 +55,7 @@ for panel, modules in (
     ("Connect", (guide, link, accounts, doctor, settings)),
     ("Sync", (pull, submit, action, push, commands)),
     ("Look", (status, verify, schema)),
-    ("Run for good", (daemon, console, mcp)),
+    ("Run for good", (daemon, console, keys, mcp)),
 ):
     for module in modules:
         module.register(app, panel)
@@ -66,6 +69,8 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (InvalidCommand, WRONG_USAGE),
     (Refused, WRONG_USAGE),
     (ActionRefused, WRONG_USAGE),
+    (NameTaken, WRONG_USAGE),
+    (UnknownCommand, WRONG_USAGE),
     (SalesforceError, FAILED),
     (StoreError, FAILED),
     (BrokerUnavailable, FAILED),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     BaseModel,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -44,6 +45,7 @@ class ConfigError(Exception):
 
 _T = TypeVar("_T", Profile, AccountTable)
 Names = Annotated[tuple[str, ...], NoDecode]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -141,7 +143,18 @@ class Settings(BaseSettings):
         8484, ge=0, le=65535, description="port of the console that scsync up serves; 0: none"
     )
     console_token: SecretStr | None = Field(
-        None, description="asked of whoever calls the console; needed beyond loopback"
+        None, description="one key to the console for everything; else scsync keys makes some"
+    )
+    console_rate: float = Field(
+        100, ge=0, description="requests a second for each caller of the console; 0: any number"
+    )
+    proxy_user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="header in which a trusted reverse proxy says who asks the console",
+    )
+    trusted_proxies: Networks = Field(
+        (), description="addresses or networks whose proxy headers are believed, comma-separated"
     )
     object_settings: dict[str, ObjectSettings] = Field(
         default_factory=dict, exclude=True, description="[objects.NAME] tables of the TOML"
@@ -155,7 +168,7 @@ class Settings(BaseSettings):
         """Read the sources once more, where there are any."""
         return self
 
-    @field_validator("objects", "actions", mode="before")
+    @field_validator("objects", "actions", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -192,6 +205,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}LOGIN_URL: {self.login_host!r} must be https:// "
                 "(plain http only on loopback)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _known_proxies(self) -> "Settings":
+        if self.proxy_user_header and not self.trusted_proxies:
+            raise ValueError(
+                f"{PREFIX}PROXY_USER_HEADER needs {PREFIX}TRUSTED_PROXIES: from whom to believe it"
             )
         return self
 

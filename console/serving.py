@@ -12,7 +12,7 @@ import structlog
 import uvicorn
 
 from config.settings import ConfigError
-from console.app import Console
+from store import keys
 from worker.app import App
 
 HOST = "127.0.0.1"
@@ -34,19 +34,16 @@ class QuietServer(uvicorn.Server):
 
 
 class Serving:
-    """One bound port; raises `ConfigError` for an address that is open to all without a token."""
+    """One bound port; raises `ConfigError` for one that others reach and nobody has a key to."""
 
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
-        token = parts.settings.console_token
-        address = address_of(host)
-        if token is None and not ip_address(address).is_loopback:
-            raise ConfigError(
-                f"{host} can be reached by others: set SCSYNC_CONSOLE_TOKEN, or use {HOST}"
-            )
+        address, is_loopback = address_for(parts, host)
+        # Here, not above: only who serves it pays for a web framework, not every verb.
+        from console.app import console  # noqa: PLC0415
+
         self._socket = bind(address, port)
-        console = Console(parts, token=token.get_secret_value() if token else None)
         config = uvicorn.Config(
-            console,
+            console(parts, is_loopback=is_loopback),
             http="h11",
             ws="none",
             lifespan="off",
@@ -102,7 +99,30 @@ def beside(parts: App) -> Serving | None:
     return serving
 
 
-def address_of(host: str) -> str:
+def address_for(parts: App, host: str) -> tuple[str, bool]:
+    """Give the address of a host, and whether it is this machine's alone.
+
+    Raises `ConfigError` for one that others reach and nobody has a key to.
+    """
+    address = _address(host)
+    is_loopback = ip_address(address).is_loopback
+    if not is_loopback and not _has_keys(parts):
+        raise ConfigError(
+            f"{host} can be reached by others: make an API key first (scsync keys make NAME), "
+            f"set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, or use {HOST}"
+        )
+    return address, is_loopback
+
+
+def _has_keys(parts: App) -> bool:
+    settings = parts.settings
+    if settings.console_token or settings.proxy_user_header:
+        return True
+    with parts.store.read() as tx:
+        return any(key.is_good(parts.clock()) for key in keys.every(tx))
+
+
+def _address(host: str) -> str:
     try:
         return str(ip_address(HOST if host == "localhost" else host))
     except ValueError:
@@ -112,9 +132,13 @@ def address_of(host: str) -> str:
 def bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ip_address(address).version == _IPV6 else socket.AF_INET
     try:
-        return socket.create_server((address, port), family=family)
+        listening = socket.create_server((address, port), family=family)
     except OSError as error:
         raise PortTaken(
             f"cannot listen on {address}:{port} ({error.strerror}): "
             "set SCSYNC_CONSOLE_PORT to another port"
         ) from None
+    # What is accepted inherits it. Else a body waits 40 ms until its head is acknowledged: asyncio
+    # sees to that by itself only where a socket names its protocol, which this one does not.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -13,7 +13,7 @@ import msgspec
 
 Fields: TypeAlias = dict[str, Any]
 REFERENCE = "$command"
-_LONGEST = {  # characters that the outbox has room for
+LONGEST = {  # characters that the outbox has room for
     "sobject": 80,
     "record_id": 18,
     "external_id_field": 80,
@@ -78,7 +78,7 @@ class Command:
 
     def __post_init__(self) -> None:
         """Refuse what no store could hold, whoever made the command."""
-        for key, longest in _LONGEST.items():
+        for key, longest in LONGEST.items():
             value = getattr(self, key)
             if value is not None and len(_storable(key, value)) > longest:
                 raise InvalidCommand(f"{key!r} has {len(value)} characters, at most {longest} fit")
@@ -160,8 +160,8 @@ def new_ids(number: int) -> list[str]:
     return [text[start : start + _ID] for start in range(0, _ID * number, _ID)]
 
 
-_Name = Annotated[str, msgspec.Meta(max_length=_LONGEST["external_id_field"])]
-_Key = Annotated[str, msgspec.Meta(max_length=_LONGEST["external_id"])]
+_Name = Annotated[str, msgspec.Meta(max_length=LONGEST["external_id_field"])]
+_Key = Annotated[str, msgspec.Meta(max_length=LONGEST["external_id"])]
 
 
 class Usual(msgspec.Struct, forbid_unknown_fields=True):
@@ -172,9 +172,9 @@ class Usual(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     op: Op
-    sobject: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST["sobject"])]
+    sobject: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST["sobject"])]
     fields: dict[str, str | int | float | bool | dict[str, str] | None] = {}
-    record_id: Annotated[str, msgspec.Meta(max_length=_LONGEST["record_id"])] | None = None
+    record_id: Annotated[str, msgspec.Meta(max_length=LONGEST["record_id"])] | None = None
     external_id_field: _Name | None = None
     external_id: _Key | None = None
     idempotency_key: _Key | None = None

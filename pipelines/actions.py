@@ -57,6 +57,10 @@ class ActionRefused(ValueError):  # noqa: N818 - read at the call site
     """The action, or what it was asked for, does not exist or is not enabled."""
 
 
+class ActionDisabled(ActionRefused):
+    """The action is none that this profile enables."""
+
+
 def offered(name: str, allows: Callable[[str], bool]) -> Action:
     """Find an action that is enabled; nothing else has been looked at by then."""
     try:
@@ -70,7 +74,7 @@ def offered(name: str, allows: Callable[[str], bool]) -> Action:
 def refuse_disabled(name: str, allows: Callable[[str], bool]) -> None:
     """Refuse an action that is not enabled; its code is that of a refused command."""
     if not allows(name):
-        raise ActionRefused(f"{ACTION_DISABLED}: {disabled(name)}")
+        raise ActionDisabled(f"{ACTION_DISABLED}: {disabled(name)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,9 @@ from store.engine import Store
 from store.outbox import Row
 
 Clock = Callable[[], datetime]
+Beside = Callable[[Connection, Receipts], None]
+"""What else is written in the transaction that stores a submission."""
+_NOTHING: Beside = lambda _tx, _receipts: None  # noqa: E731 - a default
 _Checked: TypeAlias = tuple[OutboxEntry, Row | None, list[Problem]]
 
 
@@ -36,21 +39,25 @@ class Desk(Rules):
 
     clock: Clock
 
-    def submit(self, commands: Iterable[Command]) -> list[Receipt]:
+    def submit(self, commands: Iterable[Command], *, beside: Beside = _NOTHING) -> list[Receipt]:
         """Store all of these commands, or none; raises `Refused` with every reason."""
-        with self._stored(Intake(self).commands(commands)) as receipts:
+        with self._stored(Intake(self).commands(commands), beside=beside) as receipts:
             return list(receipts)
 
     @contextmanager
     def submit_lines(
-        self, lines: Iterable[str], *, report: Callable[[Progress], None] = lambda _: None
+        self,
+        lines: Iterable[str],
+        *,
+        report: Callable[[Progress], None] = lambda _: None,
+        beside: Beside = _NOTHING,
     ) -> Iterator[Receipts]:
         """Store commands, one JSON object a line, as `submit` does, however many there are.
 
         Raises `InvalidCommand` for a line that is none. The receipts are there until the block
         ends.
         """
-        with self._stored(Intake(self).lines(lines), report) as receipts:
+        with self._stored(Intake(self).lines(lines), report, beside) as receipts:
             yield receipts
 
     def rehearse(self, commands: Iterable[Command]) -> Rehearsal:
@@ -75,14 +82,22 @@ class Desk(Rules):
 
     @contextmanager
     def _stored(
-        self, chunks: Iterable[Chunk], report: Callable[[Progress], None] = lambda _: None
+        self,
+        chunks: Iterable[Chunk],
+        report: Callable[[Progress], None] = lambda _: None,
+        beside: Beside = _NOTHING,
     ) -> Iterator[Receipts]:
         with closing(Receipts()) as receipts:
             with closing(Spool()) as spool:
                 for chunk in chunks:
                     spool.add(chunk)
                     report(Progress(spool.commands, 0))
-                self.store.write(lambda tx: self._append_all(tx, spool, receipts, report))
+
+                def store(tx: Connection) -> None:
+                    self._append_all(tx, spool, receipts, report)
+                    beside(tx, receipts)
+
+                self.store.write(store)
             yield receipts
 
     def _append_all(

@@ -7,6 +7,8 @@ from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString, SQLModel
 
 import models.api_calls
+import models.api_key
+import models.audit
 import models.backfill
 import models.description
 import models.field_state

@@ -1,207 +1,21 @@
-"""The console over real HTTP: what it shows, whom it answers, and what it accepts."""
+"""`scsync console`, and the console beside a daemon: where they are served, and who may ask."""
 
 import json
-import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from html.parser import HTMLParser
 
 import httpx
-import pytest
 
-from console.serving import Serving
-from emulator.server import Emulator
-from models.finding import FindingKind
-from models.linked_account import AccountState
-from models.outbox import CommandState
-from store import accounts, findings
 from tests.cli.conftest import SCSYNC, Desk
 from tests.cli.test_daemon import running
-from tests.pipelines.push.ground import Place, create, update
-
-TOKEN = "open sesame"
-SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="(\\.|[^"\\])*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+]+')
-
-
-@contextmanager
-def served(place: Place) -> Iterator[httpx.Client]:
-    """Serve a place's console on a free port; hand out a client of it."""
-    serving = Serving(place.app, port=0)
-    thread = serving.start()
-    with httpx.Client(base_url=serving.url, timeout=30) as client:
-        yield client
-    serving.stop()
-    thread.join()
-
-
-@pytest.fixture
-def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
-    place = Place(org, sqlite_store_url)
-    with closing(place.app):
-        yield place
-
-
-@pytest.fixture
-def http(place: Place) -> Iterator[httpx.Client]:
-    """A linked account's console."""
-    place.app.link_from_settings()
-    with served(place) as client:
-        yield client
-
-
-def figure(http: httpx.Client, name: str) -> float:
-    """One figure of the metrics, by its name and labels."""
-    lines = http.get("/metrics").text.splitlines()
-    return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")))
-
-
-class Tags(HTMLParser):
-    """Every tag of a page with its attributes, each closed that was opened."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in {"meta", "link"}:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def test_a_linked_account_is_ready(http: httpx.Client) -> None:
-    """Alive and well, and the page says so in one sentence."""
-    assert http.get("/healthz").text == "ok\n"
-    assert http.get("/readyz").json() == {"ready": True, "reasons": []}
-    assert "All is well." in http.get("/").text
-
-
-def test_what_needs_a_person_is_named_everywhere(http: httpx.Client, place: Place) -> None:
-    """Not ready, with reasons; the same ones on the page; a figure to alert on."""
-    (dead,) = place.submit(create(Subject="Never sent", Origin="Web"))
-    with place.app.store.begin() as tx:
-        tx.exec_driver_sql("UPDATE scsync_commands SET state = 'dead'")
-        accounts.move(tx, "default", AccountState.DEAD, "token revoked <by> somebody")
-        findings.raise_(
-            tx, "Case", FindingKind.ZERO_ROWS, "no rows where there were many", now=place.clock()
-        )
-    assert place.state(dead) == CommandState.DEAD
-    ready = http.get("/readyz")
-    assert ready.status_code == 503
-    reasons = " ".join(ready.json()["reasons"])
-    for part in ("token revoked", "1 commands are dead", "no rows where there were many"):
-        assert part in reasons
-    shown = http.get("/").text
-    assert "3 things need a person." in shown
-    assert "&lt;by&gt;" in shown
-    assert figure(http, "scsync_ready") == 0
-    assert figure(http, 'scsync_account_state{state="dead"}') == 1
-
-
-def test_the_page_stands_alone(http: httpx.Client, place: Place) -> None:
-    """Well formed, no script, nothing from elsewhere; style by a policy that allows no other."""
-    place.app.puller().pull(place.app.models[0])
-    answer = http.get("/")
-    tags = Tags(answer.text)
-    assert tags.open == []
-    assert "script" not in {tag for tag, _ in tags.seen}
-    addresses = {
-        value for _, found in tags.seen for key, value in found.items() if key in {"src", "href"}
-    }
-    assert addresses == {"/style.css"}
-    assert http.get("/style.css").headers["content-type"].startswith("text/css")
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-
-
-def test_metrics_are_what_prometheus_reads(http: httpx.Client, place: Place) -> None:
-    """Each line a comment or a sample; the figures are those of the store."""
-    pulled = place.app.puller().pull(place.app.models[0])
-    place.submit(create(Subject="One", Origin="Web"))
-    lines = http.get("/metrics").text.splitlines()
-    assert [one for one in lines if not one.startswith("# ") and not SAMPLE.fullmatch(one)] == []
-    assert figure(http, 'scsync_rows{object="User"}') == pulled.rows_written
-    assert figure(http, 'scsync_commands{state="pending"}') == 1
-    assert figure(http, 'scsync_freshness_seconds{object="User"}') >= 0
-
-
-def test_a_command_is_accepted_applied_and_told_of(http: httpx.Client, place: Place) -> None:
-    """The same key is the same command; its life is told from submission to result."""
-    headers = {"Idempotency-Key": "order-1"}
-    form = create(Subject="By HTTP", Origin="Web")
-    first = http.post("/v1/commands", json=form, headers=headers)
-    again = http.post("/v1/commands", json=form, headers=headers)
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert (first.json()["repeated"], again.json()["repeated"]) == (False, True)
-    assert first.json()["id"] == again.json()["id"]
-    assert http.get(first.json()["url"]).json()["state"] == "pending"
-    place.drain()
-    life = http.get(first.json()["url"]).json()
-    assert life["state"] == "applied"
-    assert [one["outcome"] for one in life["history"]] == ["applied"]
-    assert len(place.writes("Case")) == 1
-
-
-@pytest.mark.parametrize(
-    ("sent", "status", "said"),
-    [
-        ({"json": update("500000000000001AAA", Priorty="High")}, 422, "did you mean Priority"),
-        ({"json": {"op": "explode", "sobject": "Case"}}, 400, "unknown op"),
-        ({"json": [1]}, 400, "JSON object"),
-        ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "not JSON"),
-        ({"data": {"op": "create"}}, 415, "application/json"),
-        ({"content": b" " * (2 << 20)}, 413, "at most"),
-    ],
-)
-def test_what_will_not_do_is_refused_with_its_cause(
-    http: httpx.Client, place: Place, sent: dict[str, object], status: int, said: str
-) -> None:
-    """As a problem document; nothing is stored."""
-    answer = http.post("/v1/commands", **sent)  # type: ignore[arg-type]
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert said in answer.json()["detail"]
-    assert place.counts() == {}
-
-
-def test_unknown_addresses_and_commands_are_not_found(http: httpx.Client) -> None:
-    """Whether or not the id is one."""
-    for path in ("/v1/commands/no-id", "/v1/commands/7f0f4a5e-58a7-4a0e-9d2f-0c9f5a2f1a01", "/x"):
-        assert http.get(path).status_code == 404
-
-
-def test_a_strangers_name_for_this_machine_is_not_answered(http: httpx.Client) -> None:
-    """A page elsewhere, whose name points here, would be read as ours."""
-    strange = {"Host": "evil.example:8484"}
-    assert http.get("/", headers=strange).status_code == 421
-    assert http.get("/", headers={"Host": "localhost:8484"}).status_code == 200
-
-
-def test_a_token_is_asked_of_everybody(org: Emulator, sqlite_store_url: str) -> None:
-    """As a bearer's or as a browser's password; only whether it lives is told to anyone."""
-    place = Place(org, sqlite_store_url, console_token=TOKEN)
-    with closing(place.app), served(place) as http:
-        assert http.get("/healthz").status_code == 200
-        for path in ("/", "/readyz", "/metrics", "/v1/commands/x"):
-            refused = http.get(path)
-            assert refused.status_code == 401
-            assert "Basic" in refused.headers["www-authenticate"]
-        assert http.get("/", headers={"Authorization": "Bearer guess"}).status_code == 401
-        assert http.get("/", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
-        assert http.get("/", auth=("anybody", TOKEN)).status_code == 200
 
 
 def test_other_machines_need_a_token(desk: Desk) -> None:
     """Exit 2 before the port opens."""
     done = desk.run("console", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - refused
     assert done.code == 2
-    assert "SCSYNC_CONSOLE_TOKEN" in done.said
+    assert "scsync keys make" in done.said
 
 
 def test_the_verb_serves_until_told(desk: Desk) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from config.settings import ConfigError
 from models.command import InvalidCommand
 from models.outbox import Attempt, OutboxEntry
 from pipelines.submit import read
@@ -17,6 +16,10 @@ from store import outbox, waits
 from store.waits import Ahead, Wait
 
 _FOLDED = re.compile(r"folded into the request of command (\S+)")
+
+
+class UnknownCommand(LookupError):  # noqa: N818 - read at the call site
+    """No command has this id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +52,10 @@ class Life:
 
 
 def known(tx: Connection, command_id: str) -> OutboxEntry:
-    """Find a command; raises `ConfigError` for an id that names none."""
+    """Find a command; raises `UnknownCommand` for an id that names none."""
     entry = outbox.get(tx, command_id)
     if entry is None:
-        raise ConfigError(f"there is no command {command_id}: see scsync commands list")
+        raise UnknownCommand(f"there is no command {command_id}: see scsync commands list")
     return entry
 
 

@@ -1,0 +1,143 @@
+"""Who asks: known by a key, by a session, by the word of a trusted proxy, or by being here."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from starlette.requests import HTTPConnection
+
+from console.access.sessions import Session
+from console.problems import Problem
+from models.api_key import EVERY_SCOPE, LOCAL, TOKEN, ApiKey, Scope
+from store import keys
+from worker.app import App
+
+_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ASK = {"www-authenticate": 'Basic realm="scsync", charset="UTF-8", Bearer'}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever asks; `key` is what a session remembers them by."""
+
+    operator: str
+    scopes: frozenset[Scope]
+    key: str | None = None
+    is_bearer: bool = False
+
+
+class WrongKey(Problem):
+    """Somebody showed a key or token that opens nothing: guesses are counted."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "this key is unknown, revoked or expired", headers=_ASK)
+
+
+class Door:
+    """Lets callers in.
+
+    An open door is for this machine alone, and for those who call it by its own name: a stranger's
+    page that had its name point here would be read by the browser as ours.
+    """
+
+    def __init__(self, parts: App, *, is_loopback: bool) -> None:
+        settings = parts.settings
+        self._parts = parts
+        token = settings.console_token
+        self._token = token.get_secret_value() if token else None
+        self._user_header = (settings.proxy_user_header or "").lower()
+        self._proxies = settings.trusted_proxies
+        # What a proxy on this machine hands on comes from anywhere.
+        self.is_open = is_loopback and not token and not self._user_header
+
+    def caller(self, connection: HTTPConnection, session: Session | None) -> Caller:
+        """Tell who asks; raises `Problem` for whoever may not."""
+        self.refuse_strange_name(connection.headers)
+        if shown := connection.headers.get("authorization"):
+            return self._by_header(shown)
+        if user := self._proxied(connection):
+            return Caller(user, EVERY_SCOPE)
+        if self.is_open:
+            return Caller(LOCAL, EVERY_SCOPE)
+        if session and session.key and (found := self._by_session(session.key)):
+            return found
+        raise Problem(401, "show an API key (scsync keys make), as a bearer's token", headers=_ASK)
+
+    def refuse_strange_name(self, headers: Mapping[str, str]) -> None:
+        """Hold whoever comes by the open door to this machine's own names."""
+        host = headers.get("host", "")
+        if self.is_open and (host.rpartition(":")[0] or host) not in _OWN_NAMES:
+            raise Problem(421, "ask this console by localhost or 127.0.0.1")
+
+    def by_key(self, shown: str) -> Caller:
+        """Tell whose key this is; raises `WrongKey`."""
+        # Compared as bytes: the function refuses texts that are not ASCII.
+        if self._token and hmac.compare_digest(shown.encode(), self._token.encode()):
+            return Caller(TOKEN, EVERY_SCOPE, key=self._print())
+        now = self._parts.clock()
+        key = keys.shown(self._parts.store, shown, now=now)
+        if key is None:
+            raise WrongKey
+        keys.note_use(self._parts.store, key, now=now)
+        return _bearer_of(key)
+
+    def comes_securely(self, connection: HTTPConnection) -> bool:
+        """Tell whether the browser speaks HTTPS, to us or to a trusted proxy."""
+        said = connection.headers.get("x-forwarded-proto", "") if self._trusts(connection) else ""
+        return "https" in {connection.url.scheme, said}
+
+    def _by_header(self, shown: str) -> Caller:
+        scheme, _, given = shown.partition(" ")
+        if scheme.lower() == "bearer":
+            found = self.by_key(given.strip())
+            return Caller(found.operator, found.scopes, is_bearer=True)
+        if scheme.lower() == "basic":
+            found = self.by_key(_password(given))
+            return Caller(found.operator, found.scopes)
+        raise WrongKey
+
+    def _by_session(self, key: str) -> Caller | None:
+        if key == self._print():
+            return Caller(TOKEN, EVERY_SCOPE, key=key)
+        found = keys.by_id(self._parts.store, key, now=self._parts.clock())
+        return _bearer_of(found) if found else None
+
+    def _proxied(self, connection: HTTPConnection) -> str | None:
+        if not self._user_header or not self._trusts(connection):
+            return None
+        users = connection.headers.getlist(self._user_header)
+        if len(users) > 1:
+            raise Problem(400, f"the proxy let a caller's own {self._user_header} header through")
+        return users[0].strip() if users else None
+
+    def _trusts(self, connection: HTTPConnection) -> bool:
+        return connection.client is not None and _is_within(connection.client.host, self._proxies)
+
+    def _print(self) -> str | None:
+        """Give what tells this token from the next one, and not the token."""
+        if self._token is None:
+            return None
+        return f"{TOKEN}:{hashlib.sha256(self._token.encode()).hexdigest()}"
+
+
+def _is_within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+def _bearer_of(key: ApiKey) -> Caller:
+    return Caller(key.name, key.allows, key=key.id)
+
+
+def _password(given: str) -> str:
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        raise WrongKey from None

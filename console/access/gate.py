@@ -1,0 +1,97 @@
+"""The gate: every request passes it, and leaves with a caller, a body and a session, or not."""
+
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console import problems
+from console.access import csrf
+from console.access.body import read_body, replayed
+from console.access.door import Door, WrongKey
+from console.access.limits import Buckets
+from console.access.sessions import Session, Sessions, begin
+
+_FREE = ("/healthz", "/static/")
+"""Told to anyone: that we live, and what our pages look like."""
+_BURST = 5  # s: so much of the average may come at once
+LOGIN = "/login"
+
+
+class Gate:
+    """Sets `operator`, `scopes`, `csrf`, `session` and `body` of the request's state."""
+
+    def __init__(
+        self, app: ASGIApp, *, door: Door, sessions: Sessions, guesses: Buckets, rate: float
+    ) -> None:
+        self._app = app
+        self._door = door
+        self._sessions = sessions
+        self._guesses = guesses
+        self._requests = Buckets(rate, max(rate * _BURST, 1)) if rate else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_FREE):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        session = self._sessions.read(request.headers.get("cookie", ""))
+        session, is_new = session or begin(), session is None
+        try:
+            await self._admit(request, session)
+        except problems.Problem as error:
+            answer = await self._refusal(request, error)
+            await answer(scope, receive, send)
+            return
+        if is_new and problems.wants_page(request):
+            send = self._handing(request, session, send)
+        await self._app(scope, replayed(request.state.body, receive), send)
+
+    async def _admit(self, request: Request, session: Session) -> None:
+        state, address = request.state, request.client.host if request.client else ""
+        state.session, state.csrf, is_bearer = session, session.csrf, False
+        self._guesses.refuse_empty(address)
+        if request.url.path == LOGIN:
+            self._door.refuse_strange_name(request.headers)
+            state.operator, state.scopes = None, frozenset()
+        else:
+            try:
+                caller = await run_in_threadpool(self._door.caller, request, session)
+            except WrongKey:
+                self._guesses.take(address)
+                raise
+            state.operator, state.scopes = caller.operator, caller.scopes
+            is_bearer = caller.is_bearer
+        if self._requests:
+            self._requests.take(state.operator or address)
+        state.body = await read_body(request)
+        if not is_bearer:
+            csrf.check(request)
+
+    @staticmethod
+    async def _refusal(request: Request, error: problems.Problem) -> Response:
+        """Lead a person to the login, and tell a program what is wrong."""
+        if error.status == 401 and request.method == "GET" and problems.wants_page(request):  # noqa: PLR2004
+            return RedirectResponse(f"{LOGIN}?next={quote(_asked(request))}", 303)
+        return await problems.answer(request, error)
+
+    def _handing(self, request: Request, session: Session, send: Send) -> Send:
+        cookie = self._sessions.cookie(session, is_secure=self._door.comes_securely(request))
+
+        async def handing(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                # A login hands out a session of its own.
+                if "set-cookie" not in headers:
+                    headers.append("set-cookie", cookie)
+            await send(message)
+
+        return handing
+
+
+def _asked(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return f"{request.url.path}{query}"

@@ -1,0 +1,37 @@
+"""What machines ask of the whole: does it live, is it well, and the figures."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute
+
+from console import metrics
+from console.access.route import route
+from console.health import look
+from models.api_key import Scope
+from store.errors import StoreError
+from worker.app import App
+
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def routes(parts: App) -> list[BaseRoute]:
+    """Answer at /healthz, /readyz and /metrics."""
+
+    async def lives(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    def is_ready(_request: Request) -> Response:
+        try:
+            reasons = list(look(parts).reasons)
+        except StoreError as error:
+            reasons = [str(error)]
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    def figures(_request: Request) -> Response:
+        return Response(metrics.exposition(look(parts)), media_type=_METRICS)
+
+    return [
+        route("/healthz", lives, scope=None),
+        route("/readyz", is_ready, scope=Scope.READ),
+        route("/metrics", figures, scope=Scope.READ),
+    ]

@@ -1,0 +1,59 @@
+"""What an operator does with commands: retry, edit, discard; the audit says who did it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from store import audit, revival
+
+
+class Moved(NamedTuple):
+    """Commands that were moved: those that were named, and what went along with them."""
+
+    own: list[str]
+    along: list[str]
+    overwriting: int = 0
+    """How many of them will win a conflict that they lost before."""
+
+
+def retry(
+    tx: Connection, ids: Sequence[str], *, operator: str, now: datetime, overwrite: bool = False
+) -> Moved:
+    """Return rejected or dead commands to the queue, and with each what failed for its sake."""
+    overwriting = revival.overwrite(tx, ids) if overwrite else 0
+    moved = _told_apart(ids, revival.revive(tx, ids), overwriting)
+    detail = {"overwrite": True} if overwrite else None
+    audit.note_all(tx, moved.own, operator=operator, act="command.retry", now=now, detail=detail)
+    return moved
+
+
+def edit(
+    tx: Connection,
+    command_id: str,
+    fields: Mapping[str, Any],
+    manners: Mapping[str, Any],
+    *,
+    operator: str,
+    now: datetime,
+) -> Moved:
+    """Change a rejected or dead command and return it to the queue."""
+    moved = _told_apart([command_id], revival.edit(tx, command_id, fields, manners))
+    # Which fields, not what they hold: a customer's words stand in the command alone.
+    detail = {"fields": sorted(fields), **manners}
+    audit.note_all(tx, moved.own, operator=operator, act="command.edit", now=now, detail=detail)
+    return moved
+
+
+def discard(tx: Connection, ids: Sequence[str], *, operator: str, now: datetime) -> Moved:
+    """Give commands up for good; what waits for one of them is rejected."""
+    moved = _told_apart(ids, revival.discard(tx, ids, now=now))
+    audit.note_all(tx, moved.own, operator=operator, act="command.discard", now=now)
+    return moved
+
+
+def _told_apart(asked: Sequence[str], moved: Sequence[str], overwriting: int = 0) -> Moved:
+    named = set(asked)
+    own = [one for one in moved if one in named]
+    return Moved(own, [one for one in moved if one not in named], overwriting)

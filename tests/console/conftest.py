@@ -1,0 +1,54 @@
+"""A console over an emulated org and a store of its own, asked over real HTTP."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+
+from console.serving import Serving
+from emulator.server import Emulator
+from models.api_key import Scope
+from store import keys
+from tests.pipelines.push.ground import Place
+
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+
+
+@contextmanager
+def served(place: Place, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
+    """Serve a place's console on a free port; hand out a client of it."""
+    serving = Serving(place.app, host=host, port=0)
+    thread = serving.start()
+    with httpx.Client(base_url=serving.url.replace("0.0.0.0", "127.0.0.1"), timeout=30) as client:  # noqa: S104 - how it is reached
+        yield client
+    serving.stop()
+    thread.join()
+
+
+def make_key(place: Place, name: str, *scopes: Scope, **more: object) -> str:
+    """Make a key as `scsync keys make` does."""
+    with place.app.store.begin() as tx:
+        return keys.make(tx, name, scopes, now=place.clock(), **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[Emulator]:
+    """One org for a module: its tests change different records."""
+    with Emulator(cases=200) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
+    place = Place(org, sqlite_store_url)
+    with closing(place.app):
+        yield place
+
+
+@pytest.fixture
+def http(place: Place) -> Iterator[httpx.Client]:
+    """A linked account's console, on loopback."""
+    place.app.link_from_settings()
+    with served(place) as client:
+        yield client

@@ -1,0 +1,248 @@
+"""Who may ask: on loopback, by key, by session, by a proxy's word; and from which page."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from models.api_key import Scope
+from store import keys
+from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench
+
+TOKEN = "open sesame"
+PAGES = ("/", "/readyz", "/metrics", "/v1/status", "/v1/commands", "/openapi.json")
+PROXY = ("10.1.2.3", 50_000)
+
+
+@pytest.fixture
+def ground(sqlite_store_url: str) -> Iterator[Bench]:
+    with bench(sqlite_store_url) as found:
+        yield found
+
+
+@pytest.fixture
+def outside(ground: Bench) -> TestClient:
+    """Somebody elsewhere, before a console that is open to all."""
+    return ground.client()
+
+
+def login(client: TestClient, key: str, csrf: str | None = None) -> object:
+    """Log in as a person does: the page first, then its form."""
+    page = client.get("/login", headers=BROWSER)
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert found
+    data = {"csrf": found[1] if csrf is None else csrf, "key": key}
+    return client.post("/login", data=data, headers=BROWSER)
+
+
+def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> None:
+    """A page elsewhere, whose name points here, would be read as ours."""
+    here = ground.client(is_loopback=True)
+    for host in ("evil.example:8484", "127.0.0.1.evil.example", ""):
+        assert here.get("/v1/status", headers={"Host": host}).status_code == 421
+    for host in ("localhost:8484", "127.0.0.1:8484", "[::1]:8484", "localhost"):
+        assert here.get("/v1/status", headers={"Host": host}).status_code == 200
+
+
+def test_beyond_loopback_nobody_is_let_in_without_a_key(outside: TestClient) -> None:
+    """Told as a problem with its remedy; only whether we live is told to anyone."""
+    assert outside.get("/healthz").status_code == 200
+    for path in PAGES:
+        refused = outside.get(path)
+        assert refused.status_code == 401
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert "Bearer" in refused.headers["www-authenticate"]
+    assert "scsync keys make" in outside.get("/v1/status").json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "shown", ["Bearer guess", "Bearer", "Basic !", "Digest x", "Bearer scsync_"]
+)
+def test_what_opens_nothing_is_refused_on_loopback_too(ground: Bench, shown: str) -> None:
+    """Whoever shows a key means to be held to it."""
+    here = ground.client(is_loopback=True)
+    assert here.get("/v1/status", headers={"Authorization": shown}).status_code == 401
+
+
+def test_the_token_opens_everything(sqlite_store_url: str) -> None:
+    """As a bearer's or as a browser's password, on loopback as well."""
+    with bench(sqlite_store_url, console_token=TOKEN) as ground:
+        here = ground.client(is_loopback=True)
+        assert here.get("/v1/status").status_code == 401
+        assert here.get("/v1/status", headers=bearer(TOKEN)).status_code == 200
+        assert here.get("/v1/status", auth=("anybody", TOKEN)).status_code == 200
+        assert (
+            here.get("/v1/status", headers={"Authorization": "Bearer öffne".encode()}).status_code
+            == 401
+        )
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        (Scope.READ, "GET", "/v1/commands"),
+        (Scope.READ, "GET", "/metrics"),
+        (Scope.SUBMIT, "POST", "/v1/commands"),
+        (Scope.SUBMIT, "POST", "/v1/actions/create_case"),
+        (Scope.OPERATE, "POST", "/v1/commands/7f0f4a5e-58a7-4a0e-9d2f-0c9f5a2f1a01/retry"),
+    ],
+)
+def test_a_key_opens_what_its_scopes_name(
+    ground: Bench, outside: TestClient, scope: Scope, method: str, path: str
+) -> None:
+    """A 403 that names the scope without it; with it alone, whatever the address answers."""
+    others = [one for one in Scope if one is not scope]
+    refused = outside.request(method, path, headers=bearer(ground.key("others", *others)))
+    assert refused.status_code == 403
+    assert f"lacks the scope {scope}" in refused.json()["detail"]
+    taken = outside.request(method, path, headers=bearer(ground.key("own", scope)))
+    assert taken.status_code not in {401, 403}
+
+
+def test_a_revoked_key_opens_nothing_from_the_next_request_on(
+    ground: Bench, outside: TestClient
+) -> None:
+    """Nor does the session that was begun with it; an expired one likewise."""
+    until = ground.clock() + timedelta(hours=1)
+    key, other = ground.key("bot"), ground.key("guest", Scope.READ, expires_at=until)
+    login(outside, key)
+    guest = ground.client(headers=bearer(other))
+    assert outside.get("/", headers=BROWSER).status_code == 200
+    assert guest.get("/v1/status").status_code == 200
+    with ground.app.store.begin() as tx:
+        assert keys.revoke(tx, "bot", now=ground.clock())
+    ground.clock.advance(hours=1)
+    assert outside.get("/v1/status", headers=bearer(key)).status_code == 401
+    assert outside.get("/", headers=BROWSER).headers["location"] == "/login?next=/"
+    assert guest.get("/v1/status").status_code == 401
+
+
+def test_a_person_logs_in_with_a_key_and_out_again(ground: Bench, outside: TestClient) -> None:
+    """Led to the login, from there to what was wanted; what the cookie allows is the key's."""
+    led = outside.get("/?at=1", headers=BROWSER)
+    assert (led.status_code, led.headers["location"]) == (303, "/login?next=/%3Fat%3D1")
+    assert login(outside, "scsync_0_guess").status_code == 401
+    entered = login(outside, ground.key("ada", Scope.READ))
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    page = outside.get("/", headers=BROWSER)
+    assert page.status_code == 200
+    assert outside.post("/logout", headers=BROWSER).status_code == 403
+    session = outside.cookies["scsync_session"]
+    assert outside.get("/login", headers=BROWSER).status_code == 200
+    assert outside.cookies["scsync_session"] == session
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "https://evil.example", "/\\evil", "javascript:1"]
+)
+def test_a_login_leads_nowhere_else(ground: Bench, outside: TestClient, wanted: str) -> None:
+    """A link to our login that ends on a stranger's page would be trusted for our name."""
+    page = outside.get("/login", params={"next": wanted}, headers=BROWSER)
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert csrf
+    data = {"csrf": csrf[1], "key": ground.key("ada")}
+    entered = outside.post("/login", params={"next": wanted}, data=data, headers=BROWSER)
+    assert entered.headers["location"] == "/"
+
+
+def test_the_cookie_is_kept_from_scripts_and_from_other_sites(ground: Bench) -> None:
+    """And from the open wire, where the browser speaks HTTPS; it holds no key."""
+    key = ground.key("ada")
+    entered = login(ground.client(base_url="https://console.example"), key)
+    cookie = entered.headers["set-cookie"]
+    for flag in ("HttpOnly", "SameSite=Strict", "Secure", "Path=/", "Max-Age=43200"):
+        assert f"; {flag}" in cookie
+    assert key.rpartition("_")[2] not in cookie
+    assert "Secure" not in login(ground.client(), ground.key("bob")).headers["set-cookie"]
+
+
+@pytest.mark.parametrize("csrf", ["", "0" * 64, "foreign", "ä"])
+def test_a_forged_form_changes_nothing(ground: Bench, outside: TestClient, csrf: str) -> None:
+    """Without the token, with a wrong one, or with that of another's session."""
+    if csrf == "foreign":
+        page = ground.client().get("/login", headers=BROWSER).text
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]  # type: ignore[index]
+    refused = login(outside, ground.key("ada"), csrf)
+    assert refused.status_code == 403
+    assert "not ours" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Cookie": "scsync_session=x"}, 403),
+        ({"Content-Type": "text/plain"}, 403),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 403),
+        ({}, 415),
+        ({"Content-Type": "text/xml"}, 415),
+    ],
+)
+def test_a_page_elsewhere_submits_nothing_by_a_browser_on_this_machine(
+    ground: Bench, headers: dict[str, str], status: int
+) -> None:
+    """A browser cannot help saying that it is one; programs need no token on loopback."""
+    here = ground.client(is_loopback=True)
+    assert here.post("/v1/commands", content=b"{}", headers=headers).status_code == status
+
+
+def test_a_script_of_our_pages_sends_the_token_as_a_header(ground: Bench) -> None:
+    """Read from the page that it came with; the session is the page's."""
+    here = ground.client(is_loopback=True)
+    session = here.get("/", headers=BROWSER)
+    assert "scsync_session" in session.cookies
+    served = here.app
+    sealed = here.cookies["scsync_session"]
+    from console.access.sessions import Sessions  # noqa: PLC0415 - the one test that looks inside
+
+    opened = Sessions(ground.app.cipher).read(f"scsync_session={sealed}")
+    assert served
+    assert opened
+    headers = {**BROWSER, "X-CSRF-Token": opened.csrf, "Content-Type": "application/json"}
+    assert here.post("/v1/commands", content=b"[]", headers=headers).status_code == 400
+
+
+def test_a_trusted_proxy_says_who_asks(sqlite_store_url: str) -> None:
+    """From its own address alone; a caller's own header that it let through is refused."""
+    with bench(
+        sqlite_store_url, proxy_user_header="X-User", trusted_proxies="10.0.0.0/8"
+    ) as ground:
+        ada = {"X-User": "ada", "X-Forwarded-Proto": "https"}
+        proxied, direct = ground.client(address=PROXY), ground.client(address=ELSEWHERE)
+        page = proxied.get("/", headers={**BROWSER, **ada})
+        assert page.status_code == 200
+        assert "Secure" in page.headers["set-cookie"]
+        assert direct.get("/v1/status", headers=ada).status_code == 401
+        twice = proxied.get("/v1/status", headers=[("X-User", "root"), ("X-User", "ada")])
+        assert twice.status_code == 400
+        # What a proxy on this machine hands on comes from anywhere.
+        assert ground.client(is_loopback=True).get("/v1/status").status_code == 401
+
+
+def test_every_answer_bears_the_policy(ground: Bench) -> None:
+    """Pages, refusals and failures alike; nothing but the files of pages is kept by browsers."""
+    here = ground.client(is_loopback=True)
+    for path in ("/", "/nowhere", "/v1/status", "/healthz"):
+        headers = here.get(path).headers
+        assert "default-src 'none'; script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+    assert here.get("/", headers={"Host": "evil.example"}).headers["x-content-type-options"]
+
+
+def test_a_route_without_a_scope_is_no_route(
+    ground: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The console does not start with an address that nobody thought about."""
+    from starlette.routing import Route  # noqa: PLC0415 - what must not be used
+
+    from console import pages  # noqa: PLC0415
+
+    monkeypatch.setattr(pages, "routes", lambda _parts: [Route("/open", lambda _request: None)])
+    with pytest.raises(TypeError, match="scope"):
+        ground.client()
