@@ -44,6 +44,7 @@ PANELS: dict[str, dict[str, str]] = {
         "db": "daemon",
         "console": "console",
         "keys": "keys",
+        "mcp": "mcp",
     },
 }
 

@@ -55,7 +55,7 @@ def referred(
     return found
 
 
-def _name(tx: Connection, sobject: str, record_id: str) -> str | None:
+def _name(tx: Connection, sobject: str, record_id: Any) -> str | None:
     try:
         return name_of(tx, by_name(sobject), record_id)
     except LookupError:

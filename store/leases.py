@@ -52,6 +52,12 @@ def until(tx: Connection, name: str) -> datetime | None:
     return tx.execute(query).scalar_one_or_none()
 
 
+def is_held(tx: Connection, name: str, *, now: datetime) -> bool:
+    """Tell whether somebody holds the lease at this moment."""
+    held = select(_table.c.name).where(_table.c.name == name, _table.c.until > now)
+    return tx.execute(held).first() is not None
+
+
 def drop(tx: Connection, name: str, *, owner: str) -> None:
     """Give the lease back, so that the next holder need not wait for its end."""
     tx.execute(
