@@ -16,8 +16,13 @@ from salesforce.errors import GrantDead
 
 PATIENCE = timedelta(minutes=10)  # Salesforce's code lives a quarter of an hour
 _SLOWEST = 5  # s for one visitor to say what he wants
-_DONE = "<!doctype html><meta charset=utf-8><title>scsync</title><p>Back to the terminal, please."
-_NOT_OURS = "<!doctype html><meta charset=utf-8><title>scsync</title><p>Nobody waits for this."
+# The empty icon keeps browsers from asking an address that is gone by then.
+_PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>scsync</title>"
+    "<link rel=icon href='data:,'><p>"
+)
+_DONE = f"{_PAGE}Back to the terminal, please."
+_NOT_OURS = f"{_PAGE}Nobody waits for this."
 
 
 def visit(authorization: Authorization, port: int, say: Callable[[str], None]) -> Mapping[str, str]:

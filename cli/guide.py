@@ -38,6 +38,13 @@ def register(app: typer.Typer, panel: str) -> None:
                 help="Linked by a key or the app's own user, or by a person in a browser.",
             ),
         ] = None,
+        all_records: Annotated[
+            bool,
+            typer.Option(
+                "--all-records/--shared-records",
+                help="Open every record to the user, or those that are shared with it.",
+            ),
+        ] = True,
         permission_set: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Write the permission set there, too.")
         ] = None,
@@ -53,6 +60,7 @@ def register(app: typer.Typer, panel: str) -> None:
                 unattended=_is_unattended(unattended, asks=asks),
                 callback_url=callback_url(ctx.settings.callback_port),
                 login_url=ctx.settings.login_url,
+                all_records=all_records,
             )
         )
         if permission_set is not None:

@@ -22,6 +22,7 @@ from emulator.oauth import OAuth, oauth_answer
 from emulator.rest import ROOT as DATA
 from emulator.rest import Rest
 from emulator.routes import Routes
+from emulator.setup import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,6 +48,7 @@ class App:
         self.oauth = Routes(
             OAuth(instance.registry, instance.authorizations).routes(),
             Identity(instance.registry, instance.users).routes(),
+            Setup(instance).routes(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,6 +184,7 @@ def _request(scope: Scope) -> Request:
         query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         headers=headers,
         origin=f"{scope['scheme']}://{headers.get('host', '')}",
+        address=(scope.get("client") or ("",))[0],
     )
 
 

@@ -120,13 +120,14 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     token that is good, even if the account was given up for dead meanwhile.
     """
     alive = case((_table.c.state == AccountState.DEAD, AccountState.LINKED), else_=_table.c.state)
+    reason = case((_table.c.state == AccountState.SUSPENDED, _table.c.reason))
     renewed = tx.execute(
         update(_table)
         .where(_table.c.name == name, _table.c.version == seen)
         .values(
             version=_table.c.version + 1,
             state=alive,
-            reason=None,
+            reason=reason,
             lease_owner=None,
             lease_until=None,
             refresh_sent_at=None,

@@ -21,7 +21,7 @@ from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, declare
 from models.dynamic import is_dynamic
 from models.watermark import Watermark
-from pipelines import merged, references
+from pipelines import alive, merged, references
 from pipelines.backfill import Backfiller
 from pipelines.budget import Budget, Priority
 from pipelines.computed import Computed
@@ -44,6 +44,7 @@ from pipelines.walk import Road
 from pipelines.watch import Watch
 from pipelines.webhooks import Webhooks
 from salesforce.client import Client
+from salesforce.introspect import Introspection
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
 from store import accounts, fields, leases, migrate, places, records
@@ -400,6 +401,21 @@ class App:
                 name=self.name,
                 origin=configured.get_secret_value() if configured else None,
             )
+
+    def keep_alive(self) -> bool:
+        """Renew the token of a suspended account that has been idle for long; tell whether so."""
+        with self.store.read() as tx:
+            account = accounts.get(tx, self.name)
+        if not alive.is_due(account, self.settings.refresh_policy, self.clock()):
+            return False
+        vault = AccountVault(
+            self.store, self.name, cipher=self.cipher, clock=self.clock, suspended_too=True
+        )
+        grant = StandingGrant(self.credentials, self.store, self.cipher, self.name)
+        with httpx.Client(timeout=30, verify=trust()) as http:
+            witness = Introspection(self.credentials)
+            alive.keep_alive(vault, grant=grant, http=http, witness=witness)
+        return True
 
     def unlink(self) -> bool:
         """Revoke the account's grant and forget it; False when Salesforce could not be told."""

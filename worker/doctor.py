@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from config.settings import ConfigError, masked_url
 from pipelines.checkup import checkup
-from pipelines.checkup_grant import standing
+from pipelines.checkup_grant import grants, standing
 from pipelines.verdicts import Finding, Verdict
 from salesforce.errors import SalesforceError
 from store import accounts
@@ -56,3 +56,4 @@ def _standing(parts: App) -> Iterator[Finding]:
         account = accounts.get(tx, parts.name)
     if account is not None:
         yield from standing(account, parts.settings.refresh_policy, parts.clock())
+        yield from grants(parts.client, account)

@@ -167,7 +167,9 @@ class Schedule:
         indexes.build(self._app.store)
 
     def tidy(self) -> None:
-        """Forget old runs and counts; see that no command that could go was overlooked."""
+        """Forget old runs and counts; see to overlooked commands, and to a suspended grant."""
+        if self._app.keep_alive():
+            log.info("grant.kept_alive", account=self._app.name)
         old = self._app.clock() - KEEP_RUNS
         with self._app.store.begin() as tx:
             forgotten = runs.forget(tx, old)
