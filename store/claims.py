@@ -32,7 +32,17 @@ from sqlalchemy import (
 from models.columns import UtcDateTime
 from models.outbox import IN_FLIGHT, Attempt, CommandState, Ready, Taken
 from store import dead_letters, dependencies, lanes
-from store.conditions import Moment, commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
+from store.conditions import (
+    Moment,
+    among,
+    commands,
+    is_,
+    is_free,
+    is_in_flight,
+    is_new,
+    is_open,
+    is_ready,
+)
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _NO_END = 2**62
@@ -230,7 +240,7 @@ def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: date
     ids = [entry.id for entry in entries]
     if not ids:
         return
-    ours = (commands.c.id.in_(ids), commands.c.lease_owner == owner)
+    ours = (among(tx, commands.c.id, ids), commands.c.lease_owner == owner)
     free = {"lease_owner": None, "lease_until": None}
     unsent = tx.execute(
         update(commands)
@@ -374,7 +384,7 @@ def _take(
     ids = [one.id for one in picked]
     tx.execute(
         update(commands)
-        .where(commands.c.id.in_(ids))
+        .where(among(tx, commands.c.id, ids))
         .values(
             state=state,
             attempts=commands.c.attempts + more_attempts,
@@ -402,14 +412,16 @@ def _begin(tx: Connection, ids: Sequence[str], claim: Claim) -> None:
         literal(claim.now, UtcDateTime),
         commands.c.state,
         literal(claim.owner),
-    ).where(commands.c.id.in_(ids))
+    ).where(among(tx, commands.c.id, ids))
     names = ["command_id", "number", "started_at", "outcome", "worker"]
     tx.execute(insert(_attempts).from_select(names, begun))
 
 
 def _ours(tx: Connection, ids: Sequence[str], owner: str) -> set[str]:
     query = select(commands.c.id).where(
-        commands.c.id.in_(ids), commands.c.lease_owner == owner, commands.c.state.in_(IN_FLIGHT)
+        among(tx, commands.c.id, ids),
+        commands.c.lease_owner == owner,
+        commands.c.state.in_(IN_FLIGHT),
     )
     if tx.dialect.name == "postgresql":
         query = query.order_by(commands.c.seq).with_for_update()
@@ -491,7 +503,7 @@ def _move(
         }
         values = {name: value for name, value in values.items() if value is not None}
         values |= {"error_code": found.error_code, "error_message": found.error_message}
-        tx.execute(statement.where(commands.c.id.in_(ids)).values(values))
+        tx.execute(statement.where(among(tx, commands.c.id, ids)).values(values))
     made = [
         {"id_": entry.id, "result": found.result_id}
         for entry, found in results
@@ -529,7 +541,7 @@ def _end(tx: Connection, ends: Sequence[_Ending], *, outcome: CommandState, now:
         # Where a lost reply was found to have been a success, why it was unclear stays told.
         told = {"error_code": code, "error_message": message}
         told = {name: value for name, value in told.items() if value is not None}
-        these = (_attempts.c.command_id.in_(ids), _attempts.c.number == number)
+        these = (among(tx, _attempts.c.command_id, ids), _attempts.c.number == number)
         tx.execute(statement.where(*these).values(told))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.outbox import FAILED, CommandState, Dependency, OutboxEntry, Ready
+from store.conditions import among
 
 _table = Dependency.__table__  # type: ignore[attr-defined]
 _commands = OutboxEntry.__table__  # type: ignore[attr-defined]
@@ -52,7 +53,7 @@ def satisfy(tx: Connection, parents: Sequence[str]) -> set[str]:
     if not parents:
         return set()
     released = tx.execute(
-        delete(_table).where(_table.c.depends_on.in_(parents)).returning(_table.c.command_id)
+        delete(_table).where(among(tx, _table.c.depends_on, parents)).returning(_table.c.command_id)
     )
     holds = Counter(released.scalars())
     freed: set[str] = set()

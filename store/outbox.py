@@ -39,8 +39,8 @@ from models.outbox import (
     Taken,
 )
 from models.sobject import SObject
+from store.conditions import among, is_, is_in_flight, is_new, is_one_of, is_open
 from store.conditions import commands as _table
-from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
 
 if TYPE_CHECKING:
     import psycopg
@@ -293,7 +293,7 @@ def attempts(tx: Connection, command_id: str) -> list[Attempt]:
 def lock_parents(tx: Connection, model: type[SObject], ids: Sequence[str]) -> dict[str, str]:
     """Say which record a write of each of these locks, as far as the store knows."""
     table, name = model.table(), column_name(model.lock_parent or "")
-    query = select(table.c.id, table.c[name]).where(table.c.id.in_(ids))
+    query = select(table.c.id, table.c[name]).where(among(tx, table.c.id, ids))
     return {record_id: parent for record_id, parent in tx.execute(query) if parent}
 
 

@@ -21,6 +21,7 @@ def _lines(place: Place) -> list[str]:
 def test_what_is_disabled_after_it_was_accepted_is_not_sent(small: Place, tmp_path: Path) -> None:
     """The running program reads its changed file before it sends; others go their way."""
     toml = tmp_path / "scsync.toml"
+    toml.touch(mode=0o600)
     lines = _lines(small)
     toml.write_text("\n".join(lines))
     small.app = App(load(toml), clock=small.clock)
