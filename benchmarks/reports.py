@@ -2,9 +2,8 @@
 
     python -m benchmarks.reports --cases 1000000
 
-The store is filled by SQL, without an org, in the proportions of the emulated one: two years, a
-case in sixty open. A view that lists records is read by its first page and its count, as people
-and the console do; one that sums up is read whole.
+The store is filled by SQL, without an org, in the proportions of the emulated one. Each view is
+read by its first page, whole, and by a condition; times include making Python's values of rows.
 """
 
 import argparse
@@ -25,6 +24,7 @@ from tests.services import postgres_server
 
 BAR = 1.0  # s
 PAGE = 50
+MOST = 50_000  # rows that somebody may read at once; of longer lists the pages count
 FILTERS = {
     "open_cases": {"priority": "High"},
     "open_cases_by": {"dimension": "owner"},
@@ -94,7 +94,7 @@ def _held(store: Store, name: str) -> bool:
     whole, rows = _timed(lambda: _read(store, name))
     filtered, _ = _timed(lambda: _read(store, name, where=FILTERS[name], limit=PAGE))
     print(f"{name:28}{rows:>10,}{page:>10.3f} s{whole:>7.3f} s{filtered:>8.3f} s", flush=True)
-    return max(page, whole, filtered) < BAR
+    return max(page, filtered, 0 if rows > MOST else whole) < BAR
 
 
 def _read(

@@ -43,6 +43,17 @@ class Dialect:
             return f"substr({instant}, 1, 7)"
         return f"to_char({self._utc(instant)}, 'YYYY-MM')"
 
+    def month_begin(self, days: int) -> str:
+        """Give what stands before every instant of the month that was so many days ago."""
+        if self.is_sqlite:
+            return self.month(self.ago(days))
+        return f"(date_trunc('month', {self._utc(self.ago(days))}) AT TIME ZONE 'UTC')"
+
+    def in_months(self, instant: str, days: int) -> str:
+        """Choose instants of that month or later, in the words of an index on months."""
+        chosen = self.month(instant) if self.is_sqlite else instant
+        return f"{chosen} >= {self.month_begin(days)}"
+
     def minutes(self, since: str, until: str) -> str:
         """Count whole minutes between two instants, towards zero."""
         return self._span(since, until, 60)

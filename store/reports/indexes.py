@@ -90,6 +90,14 @@ INDEXES = (
         postgresql="target_date",
     ),
     Index(
+        f"{_PREFIX}milestones_month",
+        "CaseMilestone",
+        "case_milestones",
+        f"{_LIVE} AND target_date IS NOT NULL",
+        sqlite="substr(target_date, 1, 7), milestone_type_id, target_response_in_mins,"
+        " completion_date, target_date, actual_elapsed_time_in_mins",
+    ),
+    Index(
         f"{_PREFIX}work_orders_open",
         "WorkOrder",
         "work_orders",

@@ -27,6 +27,7 @@ from store.reports.report import Column, Report
 
 Rows = list[tuple[Any, ...]]
 
+_KEYS = 3
 _CONDITION = re.compile(r"([a-z_0-9]+)(>=|<=|!=|=|>|<)?")
 _ORDER = re.compile(r"([a-z_0-9]+)(?:\s+(asc|desc))?", re.IGNORECASE)
 _COMPARE: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
@@ -105,7 +106,8 @@ def _order(report: Report, view: TableClause, order: str) -> Sequence[ColumnElem
         # Both databases put what is empty last, or they would differ in the first row already.
         down = (match[2] or "").lower() == "desc"
         found.append((mine.desc() if down else mine.asc()).nulls_last())
-    return found
+    # The first columns tell rows apart: pages never show one twice, nor skip one.
+    return [*found, *list(view.c)[:_KEYS]]
 
 
 def _named(report: Report, name: str) -> Column:

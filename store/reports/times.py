@@ -4,6 +4,8 @@ from models.columns import Kind
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
+MONTHS_REACH = 400
+"""Days that response times reach back, whole months: the same one of last year is among them."""
 SPELLS_REACH = 100
 """Days that the view of open spells reaches back: before, days are counted, not moments."""
 
@@ -17,7 +19,7 @@ def response_times(d: Dialect) -> Report:
         name="response_times",
         title="Response times",
         sentence="How long it took to the first answer and to the resolution, by month and"
-        " priority; hours of the clock, working hours stand in milestones_by_month.",
+        " priority, since a year ago; working hours stand in milestones_by_month.",
         sources=("Case", "CaseComment"),
         order="month desc, metric, priority",
         columns=(
@@ -47,13 +49,16 @@ SELECT 'resolution' AS metric, {closed} AS month, c.priority, count(*) AS cases,
   avg({d.hours("c.created_date", "c.closed_date")}) AS hours,
   {_same_day(d, "c.closed_date")} AS same_day
 FROM cases c WHERE c.deleted_at IS NULL AND c.closed_date IS NOT NULL
+  AND {d.in_months("c.closed_date", MONTHS_REACH)}
 GROUP BY {closed}, c.priority
 UNION ALL SELECT 'first response', {created}, c.priority, count(*),
   avg({d.hours("c.created_date", "k.answered")}), {_same_day(d, "k.answered")}
 FROM (
   SELECT k.parent_id, min(k.created_date) AS answered FROM case_comments k
-  WHERE k.deleted_at IS NULL AND k.is_published = true AND {_AGENT} GROUP BY k.parent_id
+  WHERE k.deleted_at IS NULL AND k.is_published = true AND {_AGENT}
+    AND k.created_date >= {d.month_begin(MONTHS_REACH)} GROUP BY k.parent_id
 ) k JOIN cases c ON c.id = k.parent_id AND c.deleted_at IS NULL
+WHERE {d.in_months("c.created_date", MONTHS_REACH)}
 GROUP BY {created}, c.priority
 ) t""",
     )

@@ -63,18 +63,18 @@ class Desk:
         closed = [case["Id"] for case in cases if case["IsClosed"]]
         opened = [case["Id"] for case in cases if not case["IsClosed"]]
         self._upset(org, opened)
-        self._pull()
+        self._pull(*(model.sobject for model in CATALOG))
         self.returned, self.settled = closed[-1], closed[-2]
         query = f"SELECT ClosedDate FROM Case WHERE Id = '{self.settled}'"  # noqa: S608
         (case,) = org.run(lambda it: it.query_rows(query))
         self.settled_closed_at = datetime.fromisoformat(case["ClosedDate"])
         for case in (self.returned, self.settled):
             self._act("update", "Case", id=case, fields={"Status": "Working"})
-        self._pull()
+        self._pull("Case")
         self._act("update", "Case", id=self.settled, fields={"Status": "Closed"})
         self._act("delete", "Case", id=opened[-1])
         self.deleted = opened[-1]
-        self._pull()
+        self._pull("Case", "CaseComment", "CaseMilestone", "WorkOrder")
 
     def _upset(self, org: Emulator, opened: list[str]) -> None:
         rights, lapsed = self._agreements(org)
@@ -109,10 +109,10 @@ class Desk:
     def _act(self, act: str, sobject: str, **details: Any) -> None:
         self.reader.org.act(act, sobject=sobject, **details)
 
-    def _pull(self) -> None:
+    def _pull(self, *sobjects: str) -> None:
         self.reader.later(60)
-        for model in CATALOG:
-            assert self.reader.pull(model.sobject).outcome == "ok"
+        for sobject in sobjects:
+            assert self.reader.pull(sobject).outcome == "ok"
 
 
 def _desk(org: Emulator, url: str) -> Iterator[Desk]:

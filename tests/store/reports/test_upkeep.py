@@ -67,6 +67,7 @@ GOES_BY = {
     "response_times": {"ix_report_cases_closed_month", "ix_report_comments_public"},
     "reopened_escalated": {"ix_report_cases_escalated"},
     "milestones": {"ix_report_milestones_open"},
+    "milestones_by_month": {"ix_report_milestones_month"},
     "cases_without_entitlement": {"ix_report_cases_open"},
     "service_contracts": {"ix_report_cases_open", "ix_report_cases_contract"},
     "work_orders": {"ix_report_work_orders_open"},

@@ -157,7 +157,7 @@ def cases_by_day(t: Truth, now: datetime) -> Rows:
 
 
 def response_times(t: Truth, now: datetime) -> Rows:
-    del now
+    begin = f"{now - timedelta(days=400):%Y-%m}"
     answers: dict[str, datetime] = {}
     for one in t["CaseComment"]:
         author = t.users.get(one["CreatedById"], {})
@@ -181,6 +181,7 @@ def response_times(t: Truth, now: datetime) -> Rows:
             "same_day": sum(a.date() == b.date() for a, b in spans),
         }
         for (metric, month, priority), spans in groups.items()
+        if month >= begin
     ]
 
 
