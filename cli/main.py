@@ -30,13 +30,11 @@ from cli import (
 )
 from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
 from config.settings import ConfigError
-from models.command import InvalidCommand
+from models.command import InvalidCommand, UnknownCommand
 from pipelines.actions import ActionRefused
-from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError
-from store.keys import NameTaken
 from worker.broker import BrokerUnavailable
 
 app = typer.Typer(
@@ -68,7 +66,6 @@ _CODES: tuple[tuple[type[BaseException], int], ...] = (
     (InvalidCommand, WRONG_USAGE),
     (Refused, WRONG_USAGE),
     (ActionRefused, WRONG_USAGE),
-    (NameTaken, WRONG_USAGE),
     (UnknownCommand, WRONG_USAGE),
     (SalesforceError, FAILED),
     (StoreError, FAILED),
