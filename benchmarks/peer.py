@@ -1,10 +1,11 @@
 """What a good engineer writes without scsync: simple-salesforce and one bulk upsert a chunk.
 
-`query_all_iter` walks the server's cursor; each chunk goes through the driver's `executemany`.
-After a crash it starts anew.
+`query_all_iter` walks the server's cursor; each chunk goes through SQLAlchemy's upsert, or with
+`--driver` through the driver's own `executemany`. After a crash it starts anew.
 """
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
@@ -15,6 +16,8 @@ import psycopg
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
+from sqlalchemy import Boolean, Column, Float, MetaData, Table, Text, create_engine
+from sqlalchemy.dialects import postgresql, sqlite
 
 from benchmarks.measure import Figures, Spec, case, measured
 
@@ -40,9 +43,31 @@ def run(spec: Spec) -> Figures:
     until = f"SystemModstamp < {spec.until}"
     soql = f"SELECT {names} FROM Case WHERE {until}"  # noqa: S608
     figures = Figures()
-    store = _postgresql if spec.database.startswith("postgresql") else _sqlite
+    driver = _postgresql if spec.database.startswith("postgresql") else _sqlite
+    store = driver if "--driver" in sys.argv else _sqlalchemy
     store(spec, client.query_all_iter(soql, include_deleted=True), figures)
     return figures
+
+
+def _sqlalchemy(spec: Spec, records: Iterator[Any], figures: Figures) -> None:
+    on_server = spec.database.startswith("postgresql")
+    url = spec.database.replace("postgresql:", "postgresql+psycopg:", 1)
+    engine = create_engine(url if on_server else f"sqlite:///{spec.database}")
+    kinds: dict[str, Any] = {"number": Float, "flag": Boolean}
+    columns = [Column(api, kinds.get(kind, Text)) for api, _, kind in spec.soql_fields[1:]]
+    table = Table("cases", MetaData(), Column("Id", Text, primary_key=True), *columns)
+    table.create(engine)
+    insert: Any = (postgresql if on_server else sqlite).insert(table)
+    new = {column.name: insert.excluded[column.name] for column in columns}
+    upsert = insert.on_conflict_do_update(index_elements=["Id"], set_=new)
+    with measured(figures):
+        while chunk := [*islice(records, CHUNK)]:
+            for record in chunk:
+                del record["attributes"]
+            with engine.begin() as connection:
+                connection.execute(upsert, chunk)
+            figures.rows += len(chunk)
+    engine.dispose()
 
 
 def _sqlite(spec: Spec, records: Iterator[Any], figures: Figures) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from config.keys import Keys, cipher
 from config.settings import ConfigError, load
 from models.linked_account import LinkedAccount
@@ -14,6 +14,7 @@ from pipelines import link as linking
 from pipelines import rekey as rekeying
 from pipelines import rename as renaming
 from pipelines import repoint as repointing
+from pipelines.prose import stamp
 from store import accounts as stored
 from store import places
 from worker.app import App
@@ -50,7 +51,7 @@ def register(app: typer.Typer, panel: str) -> None:
             return
         for account in found:
             reason = f" ({account.reason})" if account.reason else ""
-            ctx.line(f"{account.name}: {account.state}{reason}, since {short(account.linked_at)}")
+            ctx.line(f"{account.name}: {account.state}{reason}, since {stamp(account.linked_at)}")
             ctx.line(f"    org {account.org_id}, user {account.user_id}, {account.instance_url}")
             ctx.line(f"    by {account.grant_kind}, scopes {account.scope}")
         if not found:

@@ -15,7 +15,6 @@ from cli.manners import (
     given,
     mannered,
 )
-from cli.prose import plain
 from cli.submit import announce, parse_words, show_receipts
 from models.action import ACTIONS, Action, Verb
 from pipelines.actions import (
@@ -27,6 +26,7 @@ from pipelines.actions import (
     answer,
     offered,
 )
+from pipelines.prose import plain
 from worker.app import App
 
 

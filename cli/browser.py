@@ -10,19 +10,19 @@ from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from config.settings import ConfigError
+from pipelines.guide import CALLBACK_PATH
 from salesforce.authorize import Authorization
 from salesforce.errors import GrantDead
 
-PATH = "/callback"
 PATIENCE = timedelta(minutes=10)  # Salesforce's code lives a quarter of an hour
 _SLOWEST = 5  # s for one visitor to say what he wants
-_DONE = "<!doctype html><meta charset=utf-8><title>scsync</title><p>Back to the terminal, please."
-_NOT_OURS = "<!doctype html><meta charset=utf-8><title>scsync</title><p>Nobody waits for this."
-
-
-def redirect_uri(port: int) -> str:
-    """Name the address that has to stand among the app's callback URLs, to the letter."""
-    return f"http://localhost:{port}{PATH}"
+# The empty icon keeps browsers from asking an address that is gone by then.
+_PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>scsync</title>"
+    "<link rel=icon href='data:,'><p>"
+)
+_DONE = f"{_PAGE}Back to the terminal, please."
+_NOT_OURS = f"{_PAGE}Nobody waits for this."
 
 
 def visit(authorization: Authorization, port: int, say: Callable[[str], None]) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ class _Visitor(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         found = dict(parse_qsl(parts.query, keep_blank_values=True))
         # Anything else on this machine may call, too; only our browser knows the state.
-        ours = parts.path == PATH and found.get("state") == self.server.state
+        ours = parts.path == CALLBACK_PATH and found.get("state") == self.server.state
         if ours:
             self.server.answer = found
         body = (_DONE if ours else _NOT_OURS).encode()

@@ -1,8 +1,5 @@
 """`scsync commands`: list, show, retry, edit, discard, purge."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,18 +8,14 @@ import typer
 from cli import commands_moves, commands_purge, commands_show
 from cli.commands_choice import Code, Filters, NewerThan, Object, OlderThan, State
 from cli.context import Context, Json, context, print_json
-from cli.prose import aged, cause, plain, wrapped
+from cli.prose import wrapped
 from models.outbox import FAILED, OPEN, OutboxEntry
+from pipelines import causes
+from pipelines.causes import Group
+from pipelines.prose import aged, cause, plain
 from store import listing
-from store.listing import Cause
 
 _OURS = {"seq", "lane", "waits_for", "failures", "lease_owner", "lease_until", "ready"}
-_VARIES = re.compile(
-    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"  # a command
-    r"|\b(?=[A-Za-z]*\d)[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?\b"  # a record
-    r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
-    r"|\d+(?:[.,:]\d+)*"
-)
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -98,56 +91,22 @@ def _public(entry: OutboxEntry) -> dict[str, Any]:
     }
 
 
-@dataclass
-class _Group:
-    """Commands that share a cause, once what varies in its message is blanked."""
-
-    state: str
-    sobject: str
-    error_code: str | None
-    error_message: str | None
-    commands: int = 0
-    oldest: datetime | None = None
-    example: str = ""
-    place: int = 0
-
-    def add(self, some: Cause) -> None:
-        self.commands += some.commands
-        if not self.place or some.example < self.place:
-            self.place = some.example
-        # What another program wrote may be no instant.
-        if isinstance(some.oldest, datetime):
-            self.oldest = min(self.oldest or some.oldest, some.oldest)
-
-
 def _show_causes(ctx: Context, filters: Filters, limit: int, *, json: bool) -> None:
     with ctx.app() as parts, parts.store.read() as tx:
         now = parts.clock()
-        groups = _grouped(listing.causes(tx, filters.choice(now, (*OPEN, *FAILED))))
-        shown = sorted(groups, key=lambda one: -one.commands)[:limit]
-        ids = listing.ids_by_place(tx, [one.place for one in shown])
+        shown, number = causes.groups(tx, filters.choice(now, (*OPEN, *FAILED)), limit=limit)
     for one in shown:
-        one.example = ids.get(one.place, "")
         if json:
             print_json({name: value for name, value in vars(one).items() if name != "place"})
         else:
             _group_line(ctx, one, now)
-    if not groups:
+    if not shown:
         ctx.say("no such command")
-    elif len(groups) > limit and not json:
-        ctx.say(f"and {len(groups) - limit:,} more causes: --limit {len(groups)}")
+    elif number > limit and not json:
+        ctx.say(f"and {number - limit:,} more causes: --limit {number}")
 
 
-def _grouped(causes: Iterable[Cause]) -> list[_Group]:
-    found: dict[tuple[str, str, str | None, str | None], _Group] = {}
-    for one in causes:
-        message = one.error_message and _VARIES.sub("#", one.error_message)
-        key = (one.state, one.sobject, one.error_code, message)
-        found.setdefault(key, _Group(*key)).add(one)
-    return list(found.values())
-
-
-def _group_line(ctx: Context, one: _Group, now: datetime) -> None:
+def _group_line(ctx: Context, one: Group, now: datetime) -> None:
     counted = f"{one.commands:>7,} {one.state:<9} {plain(one.sobject):<17}"
     ctx.line(f"{counted} {aged(one.oldest, now):>5}  {one.example}")
     if one.error_code:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from cli.prose import EXAMPLES, age
+from cli.prose import age
 from config.settings import ConfigError
 from models.outbox import CommandState
+from pipelines.prose import EXAMPLES
 from store.listing import Choice
 
 Id = Annotated[str, typer.Argument(help="The command's id.")]

@@ -1,10 +1,10 @@
 """`scsync commands retry`, `edit` and `discard`: one command, or all that match."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
 
 from cli.commands_choice import (
     Code,
@@ -23,15 +23,11 @@ from cli.manners import AllowDuplicates, AutoAssign, OnConflict, given, read
 from cli.submit import parse_fields
 from config.settings import ConfigError
 from models.outbox import FAILED, CommandState
+from pipelines import moves
 from pipelines.life import known
-from store import listing, revival
+from pipelines.moves import DISCARDABLE, RETRYABLE, Moved
+from store import listing
 from worker.app import App
-
-_CHUNK = 1_000
-"""Commands moved in one transaction: other writers get their turn in between."""
-_DISCARDABLE = (CommandState.PENDING, *FAILED)
-
-Move = Callable[[Connection, Sequence[str]], list[str]]
 
 
 def register(group: typer.Typer) -> None:
@@ -66,27 +62,20 @@ def _register_retry(group: typer.Typer) -> None:
         filters = Filters(
             state=state, sobject=sobject, code=code, older_than=older_than, newer_than=newer_than
         )
-        filters.must_be(FAILED, "retry")
-        overwriting = 0
-
-        def revive(tx: Connection, ids: Sequence[str]) -> list[str]:
-            nonlocal overwriting
-            if overwrite:
-                overwriting += revival.overwrite(tx, ids)
-            return revival.revive(tx, ids)
-
+        filters.must_be(RETRYABLE, "retry")
         with ctx.app() as parts:
-            wanted = _wanted(parts, command_id, filters, FAILED)
+            wanted = _wanted(parts, command_id, filters, RETRYABLE)
             confirm(len(wanted), "retry", yes=yes)
-            moved = _moved(parts, wanted, revive)
-        more = {"overwriting": overwriting} if overwrite else {}
-        along = _tell(ctx, command_id, wanted, moved, done="retried", json=json, **more)
+            move = partial(moves.retry, operator=None, now=parts.clock(), overwrite=overwrite)
+            moved = moves.in_turns(parts.store, wanted, move)
+        more = {"overwriting": moved.overwriting} if overwrite else {}
+        _tell(ctx, command_id, wanted, moved, done="retried", json=json, **more)
         if json:
             return
-        if along:
-            ctx.line(f"{along:,} more that had failed for their sake")
+        if moved.along:
+            ctx.line(f"{len(moved.along):,} more that had failed for their sake")
         if overwrite:
-            ctx.line(f"{overwriting:,} of them to overwrite what others have changed")
+            ctx.line(f"{moved.overwriting:,} of them to overwrite what others have changed")
 
 
 def _register_edit(group: typer.Typer) -> None:
@@ -123,10 +112,10 @@ def _register_edit(group: typer.Typer) -> None:
             if words:
                 fields = parse_fields(words, entry.sobject, describes=parts.describes)
             with parts.store.begin() as tx:
-                moved = revival.edit(tx, entry.id, fields, manners)
-        along = _tell(ctx, command_id, [entry.id], moved, done="edited", json=json)
-        if along and not json:
-            ctx.line(f"{along:,} more retried that had failed for its sake")
+                moved = moves.edit(tx, entry.id, fields, manners, operator=None, now=parts.clock())
+        _tell(ctx, command_id, [entry.id], moved, done="edited", json=json)
+        if moved.along and not json:
+            ctx.line(f"{len(moved.along):,} more retried that had failed for its sake")
 
 
 def _register_discard(group: typer.Typer) -> None:
@@ -151,12 +140,12 @@ def _register_discard(group: typer.Typer) -> None:
         filters = Filters(
             state=state, sobject=sobject, code=code, older_than=older_than, newer_than=newer_than
         )
-        filters.must_be(_DISCARDABLE, "discard")
+        filters.must_be(DISCARDABLE, "discard")
         with ctx.app() as parts:
             wanted = _wanted(parts, command_id, filters, FAILED)
             confirm(len(wanted), "discard", yes=yes)
-            now = parts.clock()
-            moved = _moved(parts, wanted, lambda tx, ids: revival.discard(tx, ids, now=now))
+            move = partial(moves.discard, operator=None, now=parts.clock())
+            moved = moves.in_turns(parts.store, wanted, move)
         _tell(ctx, command_id, wanted, moved, done="discarded", json=json)
 
 
@@ -172,37 +161,26 @@ def _wanted(
         return listing.ids(tx, filters.choice(parts.clock(), default))
 
 
-def _moved(parts: App, wanted: Sequence[str], move: Move) -> list[str]:
-    moved: list[str] = []
-    for start in range(0, len(wanted), _CHUNK):
-        with parts.store.begin() as tx:
-            moved += move(tx, wanted[start : start + _CHUNK])
-    return moved
-
-
 def _tell(
     ctx: Context,
     command_id: str | None,
     wanted: Sequence[str],
-    moved: Sequence[str],
+    moved: Moved,
     *,
     done: str,
     json: bool,
     **more: int,
-) -> int:
-    """Say what was done, and give how many went along that were not asked for."""
-    if command_id and not moved:
+) -> None:
+    """Say what was done."""
+    if command_id and not moved.own and not moved.along:
         raise ConfigError(
             f"{command_id} cannot be {done}: unknown, or in no state for it; "
             "see scsync commands list"
         )
-    asked = set(wanted)
-    along = [one for one in moved if one not in asked]
-    own = [one for one in moved if one in asked]
     if json:
-        print_json({done: own, "along": along, **more})
-        return len(along)
-    ctx.line(f"{len(own):,} {done}")
-    if len(own) < len(asked):
-        ctx.say(f"{len(asked) - len(own):,} had moved on meanwhile, and were left alone")
-    return len(along)
+        print_json({done: moved.own, "along": moved.along, **more})
+        return
+    ctx.line(f"{len(moved.own):,} {done}")
+    if len(moved.own) < len(set(wanted)):
+        missed = len(set(wanted)) - len(moved.own)
+        ctx.say(f"{missed:,} had moved on meanwhile, and were left alone")

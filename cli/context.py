@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli import codes
 from config import logs
 from config.settings import ConfigError, Settings, load
 from models import declare
@@ -24,7 +25,9 @@ from store import places
 from store.accounts import DEFAULT
 from worker.app import App
 
-FAILED, WRONG_USAGE, NEEDS_A_PERSON = 1, 2, 3
+FAILED, WRONG_USAGE, NEEDS_A_PERSON = codes.FAILED, codes.WRONG_USAGE, codes.NEEDS_A_PERSON
+
+_WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -83,6 +86,10 @@ class Context:
         try:
             with structlog.contextvars.bound_contextvars(account=app.name):
                 yield app
+        except Exception as error:
+            if codes.of(error) is None and not isinstance(error, _WAYS_OUT):
+                app.watch.unforeseen(error)
+            raise
         finally:
             app.close()
 
@@ -117,11 +124,6 @@ def context(typer_context: typer.Context) -> Context:
     if found is None:
         raise RuntimeError("the root callback has not run")
     return found
-
-
-def short(moment: datetime | None) -> str:
-    """Print an instant for a person, in UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
 
 
 def _refuse_unknown_objects(settings: Settings) -> None:

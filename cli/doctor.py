@@ -1,19 +1,10 @@
 """`scsync doctor`: what is wrong, and what to do about it."""
 
-from collections.abc import Iterator
-
 import typer
 
 from cli.context import NEEDS_A_PERSON, Json, context, print_json
-from config.settings import ConfigError, masked_url
-from pipelines.checkup import checkup
-from pipelines.checkup_grant import standing
-from pipelines.verdicts import Finding, Verdict
-from salesforce.errors import SalesforceError
-from store import accounts
-from store.errors import StoreError
-from worker import broker as brokers
-from worker.app import App
+from pipelines.verdicts import Verdict
+from worker import doctor as round_
 
 _MARKS = {Verdict.OK: "ok  ", Verdict.WARNING: "warn", Verdict.FAILURE: "FAIL"}
 
@@ -24,7 +15,7 @@ def register(app: typer.Typer, panel: str) -> None:
         """Check settings, store, broker, login, limits and access; each finding has its remedy."""
         ctx = context(typer_context)
         with ctx.app() as parts:
-            findings = list(_findings(parts))
+            findings = list(round_.findings(parts))
         if json:
             print_json([vars(finding) for finding in findings])
         for finding in findings if not json else ():
@@ -33,48 +24,3 @@ def register(app: typer.Typer, panel: str) -> None:
                 ctx.line(f"      -> {finding.remedy}")
         if any(finding.verdict is Verdict.FAILURE for finding in findings):
             raise typer.Exit(NEEDS_A_PERSON)
-
-
-def _findings(parts: App) -> Iterator[Finding]:
-    """Look at one thing after the other; stops where nothing further can be seen."""
-    yield _broker(parts)
-    try:
-        _ = parts.store
-        url = masked_url(parts.settings.database_url)
-        yield Finding("store", Verdict.OK, f"{url} is open and up to date")
-        _ = parts.models, parts.client
-    except StoreError as error:
-        yield Finding("store", Verdict.FAILURE, str(error))
-        return
-    except ConfigError as error:
-        yield Finding("settings", Verdict.FAILURE, str(error))
-        return
-    except SalesforceError as error:
-        yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "")
-        return
-    yield Finding("settings", Verdict.OK, f"login at {parts.settings.login_host}")
-    yield from _standing(parts)
-    yield from checkup(
-        parts.models,
-        client=parts.client,
-        describes=parts.describes,
-        clock=parts.clock,
-        api_version=parts.settings.api_version,
-        key_field=parts.settings.external_id_field,
-        allows=parts.settings.allows,
-    )
-
-
-def _broker(parts: App) -> Finding:
-    try:
-        brokers.check(parts.settings)
-    except brokers.BrokerUnavailable as error:
-        return Finding("broker", Verdict.FAILURE, str(error), "Commands wait in the store.")
-    return Finding("broker", Verdict.OK, masked_url(parts.settings.broker_url))
-
-
-def _standing(parts: App) -> Iterator[Finding]:
-    with parts.store.read() as tx:
-        account = accounts.get(tx, parts.name)
-    if account is not None:
-        yield from standing(account, parts.settings.refresh_policy, parts.clock())

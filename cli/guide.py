@@ -9,12 +9,11 @@ from typing import Annotated
 
 import typer
 
-from cli.browser import redirect_uri
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.access import Need
 from models.action import ACTIONS
-from pipelines.guide import Guide, Org, Wishes
+from pipelines.guide import Guide, Org, Wishes, callback_url
 from pipelines.guide import guide as written
 
 
@@ -39,6 +38,13 @@ def register(app: typer.Typer, panel: str) -> None:
                 help="Linked by a key or the app's own user, or by a person in a browser.",
             ),
         ] = None,
+        all_records: Annotated[
+            bool,
+            typer.Option(
+                "--all-records/--shared-records",
+                help="Open every record to the user, or those that are shared with it.",
+            ),
+        ] = True,
         permission_set: Annotated[
             Path | None, typer.Option(metavar="FILE", help="Write the permission set there, too.")
         ] = None,
@@ -52,8 +58,9 @@ def register(app: typer.Typer, panel: str) -> None:
                 actions=_chosen(ctx, actions, asks=asks),
                 environment=environment or _environment(ctx, asks=asks),
                 unattended=_is_unattended(unattended, asks=asks),
-                callback_url=redirect_uri(ctx.settings.callback_port),
+                callback_url=callback_url(ctx.settings.callback_port),
                 login_url=ctx.settings.login_url,
+                all_records=all_records,
             )
         )
         if permission_set is not None:

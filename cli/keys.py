@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from cli.context import Json, context, print_json, short
-from cli.prose import EXAMPLES, age
+from cli.context import Json, context, print_json
+from cli.prose import age
 from config.settings import ConfigError
 from models.api_key import RESERVED, ApiKey, Scope
+from pipelines.prose import EXAMPLES, stamp
 from store import audit, keys
 
 Name = Annotated[str, typer.Argument(help="What the audit calls its holder.")]
@@ -50,10 +51,7 @@ def _register_make(group: typer.Typer) -> None:
             now = parts.clock()
             until = now + expires if expires is not None else None
             with parts.store.begin() as tx:
-                try:
-                    key = keys.make(tx, _named(name), wanted, now=now, expires_at=until)
-                except keys.NameTaken as error:
-                    raise ConfigError(str(error)) from None
+                key = keys.make(tx, _named(name), wanted, now=now, expires_at=until)
                 detail = {"scopes": sorted(wanted), "expires_at": str(until) if until else None}
                 audit.note(
                     tx, operator=ctx.operator, act="key.make", subject=name, detail=detail, now=now
@@ -86,7 +84,7 @@ def _register_list(group: typer.Typer) -> None:
             heads,
             [
                 [one.name, one.scopes, states[one.name]]
-                + [short(when) for when in (one.made_at, one.expires_at, one.last_used_at)]
+                + [stamp(when) for when in (one.made_at, one.expires_at, one.last_used_at)]
                 for one in found
             ],
         )
@@ -131,5 +129,5 @@ def _named(name: str) -> str:
 
 def _state(key: ApiKey, *, is_good: bool) -> str:
     if key.revoked_at:
-        return f"revoked {short(key.revoked_at)}"
+        return f"revoked {stamp(key.revoked_at)}"
     return "good" if is_good else "expired"

@@ -12,6 +12,7 @@ from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.action import ACTIONS
 from models.linked_account import GrantKind
+from pipelines.guide import callback_url
 from pipelines.link import Linked
 from pipelines.outlook import Outlook, outlook
 from pipelines.terms import Terms
@@ -91,7 +92,7 @@ def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:
     if given is not None and in_browser is None and parts.name == DEFAULT:
         return parts.link(given.get_secret_value())
     port = ctx.settings.callback_port
-    authorization = Authorization(parts.credentials, browser.redirect_uri(port), parts.scopes)
+    authorization = Authorization(parts.credentials, callback_url(port), parts.scopes)
     ctx.say(f"the app's callback URLs must hold, to the letter: {authorization.redirect_uri}")
     if in_browser is False:
         answer = browser.pasted(authorization, ctx.say)

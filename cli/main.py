@@ -2,84 +2,85 @@
 
 import sys
 import traceback
-from importlib.metadata import version
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli import (
-    accounts,
-    action,
-    commands,
-    console,
-    daemon,
-    demo,
-    doctor,
-    emulator,
-    guide,
-    keys,
-    link,
-    pull,
-    push,
-    schema,
-    settings,
-    status,
-    submit,
-    verify,
-)
-from cli.context import FAILED, NEEDS_A_PERSON, WRONG_USAGE, Context
-from config.settings import ConfigError
-from models.command import InvalidCommand, UnknownCommand
-from pipelines.actions import ActionRefused
+from cli import codes
+from cli.context import Context
 from pipelines.receipts import Refused
-from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
-from store.errors import StoreError
-from worker.broker import BrokerUnavailable
 
-app = typer.Typer(
-    name="scsync",
-    help="Keeps a SQL database and a Salesforce Service Cloud org in step, both ways.",
-    epilog="Begin with: scsync demo --once   (no Salesforce account needed)",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for panel, modules in (
-    ("Try it", (demo, emulator)),
-    ("Connect", (guide, link, accounts, doctor, settings)),
-    ("Sync", (pull, submit, action, push, commands)),
-    ("Look", (status, verify, schema)),
-    ("Run for good", (daemon, console, keys)),
-):
-    for module in modules:
-        module.register(app, panel)
-
-# Exit codes by error, the first that fits; design: 1 failed, 2 wrong usage, 3 needs a person.
-_CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (GrantDead, NEEDS_A_PERSON),
-    (Forbidden, NEEDS_A_PERSON),
-    (Misconfigured, WRONG_USAGE),
-    (ConfigError, WRONG_USAGE),
-    (InvalidCommand, WRONG_USAGE),
-    (Refused, WRONG_USAGE),
-    (ActionRefused, WRONG_USAGE),
-    (UnknownCommand, WRONG_USAGE),
-    (SalesforceError, FAILED),
-    (StoreError, FAILED),
-    (BrokerUnavailable, FAILED),
-)
+# Each verb's module, by the panel of `scsync --help` that it stands in.
+PANELS: dict[str, dict[str, str]] = {
+    "Try it": {"demo": "demo", "emulator": "emulator"},
+    "Connect": {
+        "guide": "guide",
+        "link": "link",
+        "accounts": "accounts",
+        "doctor": "doctor",
+        "settings": "settings",
+    },
+    "Sync": {
+        "pull": "pull",
+        "submit": "submit",
+        "action": "action",
+        "push": "push",
+        "commands": "commands",
+    },
+    "Look": {
+        "status": "status",
+        "verify": "verify",
+        "schema": "schema",
+        "report": "report",
+        "export": "export",
+    },
+    "Run for good": {
+        "up": "daemon",
+        "worker": "daemon",
+        "scheduler": "daemon",
+        "db": "daemon",
+        "console": "console",
+        "keys": "keys",
+        "mcp": "mcp",
+    },
+}
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's to call
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - nothing else asks for it
+
         typer.echo(f"scsync {version('scsync')}")
         raise typer.Exit
 
 
-@app.callback()
+def program(words: Sequence[str] = ()) -> typer.Typer:
+    """Put the command line together, of those verbs alone that are among the words, if any is.
+
+    To load what all of them need takes several times as long as most of them do.
+    """
+    app = typer.Typer(
+        name="scsync",
+        help="Keeps a SQL database and a Salesforce Service Cloud org in step, both ways.",
+        epilog="Begin with: scsync demo --once   (no Salesforce account needed)",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    verbs = {verb for verbs in PANELS.values() for verb in verbs}
+    asked = verbs.intersection(words) or verbs
+    for panel, modules in PANELS.items():
+        for module in dict.fromkeys(modules[verb] for verb in modules if verb in asked):
+            import_module(f"cli.{module}").register(app, panel)
+    return app
+
+
 def root(
     typer_context: typer.Context,
     *,
@@ -107,20 +108,20 @@ def main() -> None:
     # --debug is added where the line ends, by whoever has just seen it fail; it belongs in front.
     words = sorted(sys.argv[1:], key=lambda word: word != "--debug")
     try:
-        app(words)
+        program(words)(words)
     except Exception as error:  # noqa: BLE001 - the last place: every error gets a code
         sys.exit(_explain(error, debug="--debug" in words))
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    code = codes.of(error)
     if debug:
         traceback.print_exception(error)
     for line in _lines(error):
         sys.stderr.write(f"scsync: {line}\n")
     if code is None and not debug:
         sys.stderr.write("scsync: this was not foreseen; add --debug to see where it happened\n")
-    return code or FAILED
+    return code or codes.FAILED
 
 
 def _lines(error: Exception) -> list[str]:

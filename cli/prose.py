@@ -1,59 +1,23 @@
-"""What people write and read: ages, and messages that others wrote."""
+"""Ages as options, and messages as wide as the terminal."""
 
-import re
 import textwrap
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import typer
 
 from cli.context import Context
+from pipelines import prose
+from pipelines.prose import plain
 
-EXAMPLES = "90s, 15m, 2h, 3d"
-_AGE = re.compile(r"(\d{1,6})([smhdw])")
-_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_LONGEST = timedelta(days=36_500)
 _NARROWEST = 40
 
 
 def age(text: str) -> timedelta:
-    """Read an age such as `15m`."""
-    found = _AGE.fullmatch(text.strip().lower())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no age: write {EXAMPLES}")
-    span = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
-    if span > _LONGEST:
-        raise typer.BadParameter(f"{text!r} is more than a century")
-    return span
-
-
-def aged(moment: datetime | None, now: datetime) -> str:
-    """Write an age in the form in which it is read."""
-    if moment is None:
-        return "?"
-    return spanned(now - moment)
-
-
-def spanned(span: timedelta) -> str:
-    seconds = max(0, int(span.total_seconds()))
-    for unit in ("d", "h", "m"):
-        if seconds >= 2 * _UNITS[unit]:
-            return f"{seconds // _UNITS[unit]}{unit}"
-    return f"{seconds}s"
-
-
-def plain(text: str) -> str:
-    """Make one line of what others wrote, without what would move a terminal's cursor."""
-    return "".join(
-        one if one.isprintable() else " " if one.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for one in text
-    )
-
-
-def cause(code: str | None, message: str | None) -> str:
-    """Say an error's code and message, the code once."""
-    if code and message and message.startswith(f"{code}:"):
-        return message
-    return ": ".join(filter(None, (code, message)))
+    """Read an option such as `15m`."""
+    try:
+        return prose.age(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def wrapped(ctx: Context, text: str, *, indent: int = 4, head: str = "") -> None:

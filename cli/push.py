@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import FAILED, Context, Json, context, print_json, short
+from cli.context import FAILED, Context, Json, context, print_json
 from models.linked_account import AccountState
 from models.outbox import CommandState
 from pipelines.explain import Forecast, Request, forecast
+from pipelines.prose import stamp
 from salesforce.errors import SalesforceError
 from store import claims, outbox
 from store.waits import Wait
@@ -99,7 +100,7 @@ def _explain(ctx: Context, parts: App, *, json: bool) -> None:
         ctx.table(["REQUESTS", "COMMANDS", "WHAT"], _rows(found))
     for one in found.waits:
         if why := _WAITS.get(one.wait):
-            until = f", the first at {short(one.until)}" if one.until else ""
+            until = f", the first at {stamp(one.until)}" if one.until else ""
             ctx.line(f"waiting, {one.commands:,}: {why}{until}")
             ctx.line(f"    e.g. {one.example}")
     if found.requests or found.looks:

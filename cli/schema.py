@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.context import Context, Json, context, print_json, short
+from cli.context import Context, Json, context, print_json
 from models.field_state import FieldState, FieldStatus
 from models.finding import Finding
 from models.sobject import SObject
 from models.watermark import Watermark
+from pipelines.prose import stamp
 from store import fields, findings, watermarks
 
 
@@ -42,7 +43,7 @@ def register(app: typer.Typer, panel: str) -> None:
         ctx.line(f"API version {ctx.settings.api_version}")
         for one in noticed:
             subject = f"{one.sobject}.{one.subject}" if one.subject else one.sobject
-            ctx.line(f"since {short(one.since)}  {subject}: {one.message}")
+            ctx.line(f"since {stamp(one.since)}  {subject}: {one.message}")
 
 
 def _columns(
@@ -86,7 +87,7 @@ def _show(ctx: Context, columns: list[dict[str, Any]]) -> None:
         ctx.out.print(f"{'all' if everything else ', '.join(names)}: {reason}", markup=False)
     if computed := [one for one in columns if one["computed"]]:
         as_of = computed[0]["as_of"]
-        ctx.line(f"computed fields: as of {short(as_of) if as_of else 'each last read'}")
+        ctx.line(f"computed fields: as of {stamp(as_of) if as_of else 'each last read'}")
     ctx.line("")
 
 

@@ -1,6 +1,5 @@
 """`scsync submit`: one command from the command line, or thousands from a file."""
 
-import json as jsonlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -15,19 +14,17 @@ from cli.progress import shown
 from config.settings import ConfigError
 from models.command import Command, InvalidCommand, Op
 from models.outbox import KeyKind
-from pipelines import pull
+from pipelines import pull, typed
 from pipelines.actions import refuse_disabled
 from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.receipts import Progress, Receipt
 from pipelines.rehearsal import Calls, Rehearsal
-from salesforce.errors import Rejected
 from worker import broker as brokers
 from worker.actors import declare
 from worker.app import App
 from worker.bells import Bells
 
-_JSON_KINDS = frozenset({"boolean", "int", "long", "double", "currency", "percent"})
 _EXAMPLE = "Example: scsync submit update Case 500xx0000000001AAA Priority=High"
 _KEPT_BY = {
     KeyKind.EXTERNAL_ID: "an external id",
@@ -163,8 +160,7 @@ def parse_words(words: list[str], key: str | None, parts: App) -> Command:
 
 def parse_fields(words: list[str], sobject: str, *, describes: Describes) -> dict[str, Any]:
     """Read `Priority=High Amount=12.5`, each value as its field's type wants it."""
-    kinds = _kinds(sobject, describes)
-    return {name: _value(text, kinds.get(name.lower())) for name, text in map(_pair, words)}
+    return typed.values(dict(map(_pair, words)), sobject, describes=describes)
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -172,25 +168,6 @@ def _pair(word: str) -> tuple[str, str]:
     if not equals:
         raise InvalidCommand(f"{word!r} is not of the form Field=value")
     return name, value
-
-
-def _kinds(sobject: str, describes: Describes) -> dict[str, str]:
-    """Look up the fields' types; none where the desk will refuse the sObject by name."""
-    try:
-        describe = describes.get(sobject)
-    except Rejected:
-        return {}
-    return {field.name.lower(): field.type for field in describe.fields} if describe else {}
-
-
-def _value(text: str, kind: str | None) -> Any:
-    """Take a number or a flag where the field is one, null and {…} anywhere; the rest is text."""
-    if kind in _JSON_KINDS or text == "null" or text.startswith("{"):
-        try:
-            return jsonlib.loads(text)
-        except ValueError:
-            return text
-    return text
 
 
 def show_receipts(ctx: Context, receipts: Iterable[Receipt], *, json: bool) -> None:

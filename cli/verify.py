@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from cli import progress
-from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json, short
+from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from models.sobject import SObject
 from pipelines.plan import Skip
+from pipelines.prose import stamp
 from pipelines.verify import Verified, Verifier
 from worker.app import App
 
@@ -79,7 +80,7 @@ def show(ctx: Context, results: list[Verified]) -> None:
             found.compared,
             found.calls,
             ", ".join(f"{number:,} {cause}" for cause, number in found.causes.items()) or "equal",
-            short(found.through),
+            stamp(found.through),
         ]
         for found in results
     ]

@@ -1,12 +1,13 @@
 """Settings: `scsync.toml` below `.env` below the environment becomes one frozen value."""
 
 import os
+import stat
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,6 +28,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.outlets import Dsn, Endpoint, WebhookSecret, WebhookUrl
 from config.tables import AccountTable, Environment, ObjectSettings, Profile
 
 PREFIX = "SCSYNC_"
@@ -155,6 +157,22 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = Field(
         (), description="addresses or networks whose proxy headers are believed, comma-separated"
     )
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="port of a worker's or scheduler's own metrics; 0: none"
+    )
+    metrics_host: str = Field("127.0.0.1", description="address that they are served at")
+    webhook_url: WebhookUrl | None = Field(
+        None, description="where incidents and dead commands are posted to"
+    )
+    webhook_secret: WebhookSecret | None = Field(
+        None, description="signs what is posted there: whsec_ and a key in base64"
+    )
+    otlp_endpoint: Endpoint | None = Field(
+        None, description="where traces go, by OTLP over HTTP (scsync[otel])"
+    )
+    sentry_dsn: Dsn | None = Field(
+        None, description="where unforeseen errors are reported (scsync[sentry])"
+    )
     object_settings: dict[str, ObjectSettings] = Field(
         default_factory=dict, exclude=True, description="[objects.NAME] tables of the TOML"
     )
@@ -268,6 +286,7 @@ class Toml(TomlConfigSettingsSource):
         super().__init__(settings_cls, path)
         self._path, self._dotenv, self._account = path, dotenv, account
         known = set(settings_cls.model_fields) - {"object_settings"}
+        _refuse_open_secrets(path, settings_cls, self.init_kwargs)
         if isinstance(tables := self.init_kwargs.get("objects"), dict):
             del self.init_kwargs["objects"]
             # TOML has one `objects` only: beside tables the list stands among them, as `pull`.
@@ -309,6 +328,27 @@ class Toml(TomlConfigSettingsSource):
     def _variable(self, name: str) -> str | None:
         lines = self._dotenv.env_vars if isinstance(self._dotenv, DotEnvSettingsSource) else {}
         return os.environ.get(name) or lines.get(name.lower())
+
+
+def _refuse_open_secrets(
+    path: Path, settings_cls: type[BaseSettings], given: Mapping[str, Any]
+) -> None:
+    """Refuse a file that others may read once a secret stands in it."""
+    kinds = {name: get_args(info.annotation) for name, info in settings_cls.model_fields.items()}
+    secret = [
+        name
+        for name, value in given.items()
+        if value and (SecretStr in kinds.get(name, ()) or _bears_password(value))
+    ]
+    if secret and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise ConfigError(
+            f"{path} holds {', '.join(secret)} and can be read by others; run: chmod 600 {path}, "
+            "or move the secret into the environment"
+        )
+
+
+def _bears_password(value: object) -> bool:
+    return isinstance(value, str) and "://" in value and bool(urlsplit(value).password)
 
 
 def _tables(kind: type[_T], place: str, given: object) -> dict[str, _T]:

@@ -28,7 +28,7 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     ]
     refuse_unscoped(addresses)
     rate = parts.settings.console_rate
-    return Starlette(
+    found = Starlette(
         routes=[*addresses, Mount("/static", Static(), name="static")],
         middleware=[
             Middleware(Headers),
@@ -36,6 +36,8 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
         ],
         exception_handlers={HTTPException: problems.answer},
     )
+    found.state.watch = parts.watch
+    return found
 
 
 def refuse_unscoped(routes: list[BaseRoute]) -> None:

@@ -22,5 +22,5 @@ class View:
 
 def look(parts: App) -> View:
     """Read the state of everything; raises `StoreError` when there is no reading it."""
-    found = parts.overview()
+    found = parts.overview(parts.counts)
     return View(found, found.findings, tuple(found.reasons))

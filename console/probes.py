@@ -11,8 +11,6 @@ from models.api_key import Scope
 from store.errors import StoreError
 from worker.app import App
 
-_METRICS = "text/plain; version=0.0.4; charset=utf-8"
-
 
 def routes(parts: App) -> list[BaseRoute]:
     """Answer at /healthz, /readyz and /metrics."""
@@ -27,8 +25,9 @@ def routes(parts: App) -> list[BaseRoute]:
             reasons = [str(error)]
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
-    def figures(_request: Request) -> Response:
-        return Response(metrics.exposition(look(parts)), media_type=_METRICS)
+    def figures(request: Request) -> Response:
+        body, content_type = metrics.exposition(parts, request.headers.get("accept", ""))
+        return Response(body, headers={"content-type": content_type})
 
     return [
         route("/healthz", lives, scope=None),

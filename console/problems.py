@@ -48,6 +48,7 @@ async def answer(request: Request, error: Exception) -> Response:
     problem = of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("console.failed", path=request.url.path, exc_info=error)
+        request.app.state.watch.unforeseen(error)
     if wants_page(request):
         page = render(request, "problem.html", problem=problem.document, status=problem.status)
         page.headers.update(problem.headers)

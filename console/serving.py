@@ -25,7 +25,7 @@ class PortTaken(Exception):  # noqa: N818 - read at the call site
     """Nobody can listen there; the message names the remedy."""
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Leaves signals to whoever runs it."""
 
     @contextlib.contextmanager
@@ -37,17 +37,11 @@ class Serving:
     """One bound port; raises `ConfigError` for one that others reach and nobody has a key to."""
 
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
-        address = _address(host)
-        is_loopback = ip_address(address).is_loopback
-        if not is_loopback and not _has_keys(parts):
-            raise ConfigError(
-                f"{host} can be reached by others: make an API key first (scsync keys make NAME), "
-                f"set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, or use {HOST}"
-            )
+        address, is_loopback = address_for(parts, host)
         # Here, not above: only who serves it pays for a web framework, not every verb.
         from console.app import console  # noqa: PLC0415
 
-        self._socket = _bind(address, port)
+        self._socket = bind(address, port)
         config = uvicorn.Config(
             console(parts, is_loopback=is_loopback),
             http="h11",
@@ -59,7 +53,7 @@ class Serving:
             server_header=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = _Server(config)
+        self._server = QuietServer(config)
 
     @property
     def url(self) -> str:
@@ -105,6 +99,21 @@ def beside(parts: App) -> Serving | None:
     return serving
 
 
+def address_for(parts: App, host: str) -> tuple[str, bool]:
+    """Give the address of a host, and whether it is this machine's alone.
+
+    Raises `ConfigError` for one that others reach and nobody has a key to.
+    """
+    address = _address(host)
+    is_loopback = ip_address(address).is_loopback
+    if not is_loopback and not _has_keys(parts):
+        raise ConfigError(
+            f"{host} can be reached by others: make an API key first (scsync keys make NAME), "
+            f"set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, or use {HOST}"
+        )
+    return address, is_loopback
+
+
 def _has_keys(parts: App) -> bool:
     settings = parts.settings
     if settings.console_token or settings.proxy_user_header:
@@ -120,7 +129,7 @@ def _address(host: str) -> str:
         raise ConfigError(f"{host} is not an address: use {HOST}, or 0.0.0.0 for all") from None
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ip_address(address).version == _IPV6 else socket.AF_INET
     try:
         listening = socket.create_server((address, port), family=family)

@@ -1,7 +1,8 @@
 """The templates: everything escaped, nothing undefined, and no address but our own."""
 
 import hashlib
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from pipelines.overview import short
+from pipelines.prose import stamp
 
 STATIC = Path(__file__).parent / "static"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -23,10 +25,6 @@ def address(name: str) -> str:
     return f"/static/{name}?v={digest[:12]}"
 
 
-def moment(when: datetime | None) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S") if when else "-"
-
-
 def age(when: datetime | None, now: datetime) -> str:
     return short(now - when) if when else "never"
 
@@ -35,10 +33,28 @@ def span(seconds: float | None) -> str:
     return "-" if seconds is None else short(timedelta(seconds=seconds))
 
 
+def told(message: str | None, code: str | None) -> str:
+    """Give an error's message without its code, for where that stands beside it."""
+    return (message or "").removeprefix(f"{code}:").strip()
+
+
 def number(value: float) -> str:
     return f"{value:,}"
 
 
+def said(value: Any) -> str:
+    """Write a stored value for a person."""
+    return _SAID.get(type(value), str)(value)
+
+
+_SAID: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "",
+    bool: lambda value: "yes" if value else "no",
+    int: number,
+    float: lambda value: f"{value:,.2f}".rstrip("0").rstrip("."),
+    datetime: stamp,
+    date: date.isoformat,
+}
 environment = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -47,7 +63,14 @@ environment = Environment(
     lstrip_blocks=True,
 )
 environment.globals["static"] = address
-environment.filters |= {"moment": moment, "age": age, "span": span, "number": number}
+environment.filters |= {
+    "moment": stamp,
+    "age": age,
+    "span": span,
+    "number": number,
+    "told": told,
+    "said": said,
+}
 
 
 def render(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:

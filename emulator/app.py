@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,6 +22,7 @@ from emulator.oauth import OAuth, oauth_answer
 from emulator.rest import ROOT as DATA
 from emulator.rest import Rest
 from emulator.routes import Routes
+from emulator.setup import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +48,7 @@ class App:
         self.oauth = Routes(
             OAuth(instance.registry, instance.authorizations).routes(),
             Identity(instance.registry, instance.users).routes(),
+            Setup(instance).routes(),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,17 +74,18 @@ class App:
                 self.instance.org.locks.let_go(flying.flight)
 
     async def _exchange(self, request: Request, send: Send) -> None:
+        received = time.time()
         deeds = self.instance.faults.strike(request)
         before, after = self._delays(request, deeds)
         if not await _outwaited(before) or deeds.get("drop") == "before":
-            self._log("dropped", request, 0, deeds)
+            self._log("dropped", request, 0, deeds, received)
             break_off(send)
             return
         name, answer = self._answer(request, deeds)
         if deeds.get("applied") and "status" in deeds:
             answer = mishaps.outage(request, deeds)
         answer = mishaps.distort(answer, deeds)
-        self._log(name, request, answer.status, deeds)
+        self._log(name, request, answer.status, deeds, received)
         after += self.instance.org.locks.lingering(request.flight)
         if not await _outwaited(after) or deeds.get("drop") == "after":
             break_off(send)
@@ -119,9 +123,12 @@ class App:
             return "refused", oauth_answer("invalid_request", error.message, error.status)
         return match.route.name, match.route.action(request, **match.values)
 
-    def _log(self, name: str, request: Request, status: int, deeds: dict[str, Any]) -> None:
+    def _log(
+        self, name: str, request: Request, status: int, deeds: dict[str, Any], received: float
+    ) -> None:
         entry = {
             "at": self.instance.org.now().isoformat(),
+            "received": received,  # by this machine's clock, which no act on the org's moves
             "method": request.method,
             "path": request.path,
             "status": status,
@@ -177,6 +184,7 @@ def _request(scope: Scope) -> Request:
         query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         headers=headers,
         origin=f"{scope['scheme']}://{headers.get('host', '')}",
+        address=(scope.get("client") or ("",))[0],
     )
 
 

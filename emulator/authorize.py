@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from emulator import pages
+from emulator.admission import GENERIC, OF_2024, OAuthError
 from emulator.exchange import html_answer, redirect
+from emulator.grants import SCOPE_LABELS, WEB_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from emulator.admission import Admission
     from emulator.exchange import Answer, Request
     from emulator.grants import ConnectedApp, Registry
     from emulator.identity import Users
-
-CODE_LIFE = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -48,19 +49,19 @@ class Authorization:
         joint = "&" if "?" in self.redirect_uri else "?"
         return redirect(f"{self.redirect_uri}{joint}{urlencode({**answer, **state})}")
 
+    def back_with(self, error: OAuthError) -> Answer:
+        return self.back({"error": error.error, "error_description": error.description})
+
 
 class Authorizations:
     """The pages and the codes they end in; a code works once."""
 
     def __init__(
-        self,
-        registry: Registry,
-        users: Users,
-        password: str,
-        default_username: str,
+        self, registry: Registry, admission: Admission, password: str, default_username: str
     ) -> None:
         self.registry = registry
-        self.users = users
+        self.admission = admission
+        self.users: Users = admission.users
         self.password = password
         self.default_username = default_username
         self._open: dict[str, Authorization] = {}
@@ -68,16 +69,20 @@ class Authorizations:
 
     def authorize(self, request: Request) -> Answer:
         query = request.form() if request.method == "POST" else request.query
-        app = self.registry.apps.get(query.get("client_id", ""))
-        if app is None:
-            return _refuse("invalid_client_id", "client identifier invalid")
+        try:
+            app = self.admission.known_app(query.get("client_id", ""))
+        except OAuthError as error:
+            return _refuse(error.error, error.description)
         if "redirect_uri" not in query:
             return _refuse("redirect_uri_missing", "redirect_uri required")
         if query["redirect_uri"] not in app.redirect_uris:
             return _refuse("redirect_uri_mismatch", "redirect_uri must match configuration")
         attempt = _attempt(app, query)
-        if mistake := _mistake(attempt, query):
-            return attempt.back(dict(zip(("error", "error_description"), mistake, strict=True)))
+        try:
+            self.admission.check_app(app)
+            self._check(attempt, query)
+        except OAuthError as error:
+            return attempt.back_with(error)
         key = secrets.token_urlsafe(16)
         self._open[key] = attempt
         return html_answer(pages.login_page(key, query.get("login_hint", self.default_username)))
@@ -92,8 +97,14 @@ class Authorizations:
         if user_id is None or form.get("password") != self.password:
             wrong = "Please check your username and password."
             return html_answer(pages.login_page(key, username, wrong))
+        try:
+            self.admission.check_approver(attempt.app, user_id)
+        except OAuthError as error:
+            del self._open[key]
+            return attempt.back_with(error)
         attempt.user_id, attempt.username = user_id, username
-        return html_answer(pages.approval_page(key, attempt.app.name, username, attempt.scopes))
+        wishes = dict.fromkeys(SCOPE_LABELS.get(scope, scope) for scope in attempt.scopes)
+        return html_answer(pages.approval_page(key, attempt.app.name, username, wishes))
 
     def approve(self, request: Request) -> Answer:
         form = request.form()
@@ -101,15 +112,28 @@ class Authorizations:
         if attempt is None or not attempt.user_id:
             return _refuse("invalid_request", "the authorization request has expired")
         if form.get("decision") != "allow":
-            denial = {
-                "error": "access_denied",
-                "error_description": "end-user denied authorization",
-            }
-            return attempt.back(denial)
+            word = "access-denied" if self.admission.doors.wording == OF_2024 else "access_denied"
+            return attempt.back_with(OAuthError(word, "end-user denied authorization"))
         code = f"aPrx{secrets.token_urlsafe(48)}=="
-        attempt.expires = self.registry.clock() + CODE_LIFE
+        life = timedelta(seconds=self.admission.doors.code_seconds)
+        attempt.expires = self.registry.clock() + life
         self._codes[code] = attempt
         return attempt.back({"code": code})
+
+    def _check(self, attempt: Authorization, query: Mapping[str, str]) -> None:
+        """Refuse a request that the app, or the protocol, does not admit."""
+        if query.get("response_type") != "code":
+            raise OAuthError("unsupported_response_type", "response type not supported")
+        if WEB_SERVER not in attempt.app.flows:
+            raise OAuthError("unsupported_response_type", "response type not supported")
+        if set(attempt.scopes) - set(attempt.app.scopes):
+            raise OAuthError("invalid_scope", "the requested scope is not allowed")
+        if attempt.app.require_pkce and not attempt.challenge:
+            says_little = self.admission.doors.wording == GENERIC
+            word = "OAUTH_APPROVAL_ERROR_GENERIC" if says_little else "invalid_request"
+            raise OAuthError(word, "missing required code challenge")
+        if attempt.challenge and query.get("code_challenge_method", "plain") != "S256":
+            raise OAuthError("invalid_request", "code challenge method must be S256")
 
     def spend(self, code: str) -> Authorization | None:
         return self._codes.pop(code, None)
@@ -124,20 +148,6 @@ def _attempt(app: ConnectedApp, query: Mapping[str, str]) -> Authorization:
         state=query.get("state"),
         challenge=query.get("code_challenge"),
     )
-
-
-def _mistake(attempt: Authorization, query: Mapping[str, str]) -> tuple[str, str] | None:
-    if attempt.app.blocked:
-        return "OAUTH_APP_BLOCKED", "this app is blocked by admin"
-    if query.get("response_type") != "code":
-        return "unsupported_response_type", "response type not supported"
-    if set(attempt.scopes) - set(attempt.app.scopes):
-        return "invalid_scope", "the requested scope is not allowed"
-    if attempt.app.require_pkce and not attempt.challenge:
-        return "invalid_request", "missing required code challenge"
-    if attempt.challenge and query.get("code_challenge_method", "plain") != "S256":
-        return "invalid_request", "code challenge method must be S256"
-    return None
 
 
 def _refuse(error: str, description: str) -> Answer:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from emulator.options import REDIRECT_URIS, Options
+from emulator.planting.people import DOMAIN
+from emulator.welcome import PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +43,29 @@ async def _run(serving: Serving, ready: Callable[[], None]) -> None:
 
 
 def _announce(serving: Serving) -> None:
+    lines = _welcome(serving) if serving.options.setup else _ready(serving)
+    if serving.ca_file:
+        lines += ["", f"SSL_CERT_FILE={serving.ca_file}"]
+    _write("\n".join(lines))
+
+
+def _welcome(serving: Serving) -> list[str]:
+    """Name the users; the app, its key and its secret are made in Setup."""
     instance = serving.instance
-    lines = [
+    users = (f"  {one.name}@{DOMAIN:<20} {one.profile}: {one.role}" for one in PEOPLE)
+    return [
+        f"Emulated org {instance.org.id} at {serving.url}, Setup at {serving.url}/setup",
+        f"Log in with the password {instance.options.password}, as one of these. Ctrl-C ends.",
+        "",
+        *users,
+        "",
+        f"SCSYNC_LOGIN_URL={serving.url}",
+    ]
+
+
+def _ready(serving: Serving) -> list[str]:
+    instance = serving.instance
+    return [
         f"Emulated org {instance.org.id} at {serving.url}",
         f"Log in as {instance.username}, password {instance.options.password}. Ctrl-C ends.",
         "",
@@ -51,9 +74,6 @@ def _announce(serving: Serving) -> None:
         f"SCSYNC_CLIENT_SECRET={instance.app.client_secret}",
         f"SCSYNC_REFRESH_TOKEN={instance.grant.refresh_token}",
     ]
-    if serving.ca_file:
-        lines += ["", f"SSL_CERT_FILE={serving.ca_file}"]
-    _write("\n".join(lines))
 
 
 def _announce_json(serving: Serving) -> None:
@@ -118,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--live", action="store_true", help="keep agents at work")
     add("--live-seconds", type=float, default=1.0, help="how long an agent pauses")
     add("--state", metavar="FILE", help="keep the org in this SQLite file")
+    add("--setup", action="store_true", help="no app yet: Setup makes one; several users")
     add("--without", action="append", default=[], metavar="SOBJECT", help="leave an object out")
     add("--api-limit", type=int, default=100_000, help="daily API requests")
     add("--session-seconds", type=float, default=7200.0, help="life of an access token")

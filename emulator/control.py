@@ -23,6 +23,10 @@
 | `POST /emulator/sharing` | `hide` or `show` records by Id |
 | `POST /emulator/query` | when queries of an `sobject` are timed out, how long their pages are |
 | `POST /emulator/deletes` | how far the delete log reaches |
+| `GET POST /emulator/users` | profile, permission sets and standing of a `username` |
+| `GET POST /emulator/permission-sets` | those deployed; deploys the metadata in `xml` |
+| `GET POST /emulator/grants` | who let which app in; has a `username` do so, and tells the token |
+| `GET POST /emulator/doors` | how the org as a whole lets people in |
 | `POST /emulator/org` | `refresh`: a new org behind the same address |
 """
 
@@ -35,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator import acts
 from emulator.control_org import OrgControl
+from emulator.control_people import PeopleControl
 from emulator.control_writes import WriteControl
 from emulator.errors import ApiError
 from emulator.exchange import as_object, error_answer, json_answer
@@ -73,6 +78,7 @@ class Control:
                 Route("POST", "emulator/acts", "acts", self.act),
             ],
             OrgControl(instance).routes(),
+            PeopleControl(instance).routes(),
             WriteControl(instance).routes(),
         )
 
@@ -147,6 +153,7 @@ class Control:
         app = registry.apps.get(client_id) or ConnectedApp(client_id, "")
         configure(app, body)
         registry.apps[client_id] = app
+        self.instance.keep()
         return json_answer(_shown(app))
 
     def act(self, request: Request) -> Answer:

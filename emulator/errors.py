@@ -62,6 +62,12 @@ def no_such_column(column: str, sobject: str, *, marker: str = "") -> ApiError:
     )
 
 
+def insufficient_access() -> ApiError:
+    """Refuse what a permission of the user, or the sharing of a row, does not admit."""
+    message = "insufficient access rights on object id"
+    return ApiError(403, "INSUFFICIENT_ACCESS_OR_READONLY", message)
+
+
 def locked(record_id: str) -> ApiError:
     return bad(
         "UNABLE_TO_LOCK_ROW",

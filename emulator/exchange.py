@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field, replace
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
@@ -30,7 +32,8 @@ class Caller(NamedTuple):
 class Request:
     """A request as handlers see it: the path still percent-encoded, the body already inflated.
 
-    `flight` is its number among all, `within` what kind of request it stands inside.
+    `flight` is its number among all, `within` what kind of request it stands inside, `address`
+    where it comes from.
     """
 
     method: str
@@ -44,6 +47,7 @@ class Request:
     locked: frozenset[int] = frozenset()
     flight: int = 0
     within: str = ""
+    address: str = ""
 
     @property
     def user_id(self) -> str:
@@ -92,6 +96,10 @@ class Request:
         return as_object(self.json())
 
     def form(self) -> dict[str, str]:
+        """Read a form; of fields of one name the last counts."""
+        kind = self.headers.get("content-type", "")
+        if kind.startswith("multipart/form-data"):
+            return _parts(kind, self.body)
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
     def summary(self) -> str:
@@ -113,6 +121,18 @@ class Answer:
 
     def document(self) -> Any:
         return msgspec.json.decode(self.body) if self.body else None
+
+
+def _parts(kind: str, body: bytes) -> dict[str, str]:
+    head = f"Content-Type: {kind}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    found = {}
+    for part in message.iter_parts():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            name = part.get_param("name", header="content-disposition")
+            found[str(name)] = content.decode("utf-8", "replace")
+    return found
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -137,6 +157,11 @@ def html_answer(page: str, status: int = 200) -> Answer:
 
 def redirect(location: str) -> Answer:
     return Answer(302, b"", {"location": location, "cache-control": "no-store"})
+
+
+def see_other(location: str) -> Answer:
+    """Send a browser on after a form, so that going back does not send it again."""
+    return Answer(303, b"", {"location": location, "cache-control": "no-store"})
 
 
 def empty() -> Answer:

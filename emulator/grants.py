@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -19,12 +19,27 @@ if TYPE_CHECKING:
     from emulator.exchange import Request
 
 GRANTS_PER_USER = 5  # a sixth silently revokes the oldest
-SCOPES = ("api", "refresh_token", "offline_access", "id", "web", "full")
+_AT_ANY_TIME = "Perform requests at any time (refresh_token, offline_access)"
+SCOPE_LABELS = {
+    "api": "Manage user data via APIs (api)",
+    "refresh_token": _AT_ANY_TIME,
+    "offline_access": _AT_ANY_TIME,
+    "id": "Access the identity URL service (id, profile, email, address, phone)",
+    "web": "Manage user data via Web browsers (web)",
+    "full": "Full access (full)",
+}
+SCOPES = tuple(SCOPE_LABELS)
+DAEMON_SCOPES = ("api", "refresh_token", "offline_access")
+WEB_SERVER, CLIENT_CREDENTIALS, JWT_BEARER = "web_server", "client_credentials", "jwt_bearer"
+FLOWS = (WEB_SERVER, CLIENT_CREDENTIALS, JWT_BEARER)
 
 
 @dataclass(slots=True)
 class ConnectedApp:
-    """An app as an administrator would have configured it."""
+    """An app as an administrator would have configured it.
+
+    Without `require_refresh_secret` of its own a refresh goes by `require_secret`.
+    """
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -40,6 +55,21 @@ class ConnectedApp:
     certificate: str = ""
     preauthorized: bool = True
     blocked: bool = False
+    installed: bool = True
+    contact: str = ""
+    flows: tuple[str, ...] = FLOWS
+    require_refresh_secret: bool | None = None
+    refresh_policy: Literal["until_revoked", "immediately", "unused", "after"] = "until_revoked"
+    refresh_seconds: float = 0.0
+    relax_ip: bool = False
+    permitted_users: Literal["self", "admin"] = "self"
+    admitted: tuple[str, ...] = ()
+    active_at: float = 0.0
+
+    def needs_secret(self, *, refreshing: bool) -> bool:
+        if refreshing and self.require_refresh_secret is not None:
+            return self.require_refresh_secret
+        return self.require_secret
 
 
 @dataclass(slots=True)
@@ -52,6 +82,16 @@ class Grant:
     refresh_token: str = field(repr=False)
     spent: set[str] = field(default_factory=set, repr=False)
     refreshed: tuple[str, datetime] | None = field(default=None, repr=False)
+    given: datetime | None = None
+    used: datetime | None = None
+
+    def has_ended(self, app: ConnectedApp, now: datetime) -> bool:
+        """Tell whether the app's refresh token policy has ended it."""
+        life = timedelta(seconds=app.refresh_seconds)
+        if app.refresh_policy == "immediately":
+            return True
+        since = {"unused": self.used, "after": self.given}.get(app.refresh_policy)
+        return since is not None and now > since + life
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +114,7 @@ class Registry:
         self.apps: dict[str, ConnectedApp] = {}
         self.grants: list[Grant] = []
         self.sessions: dict[str, Session] = {}
+        self._logins: dict[str, list[datetime]] = {}
         self.on_change: Callable[[], None] = _nothing
 
     def grant(
@@ -83,7 +124,9 @@ class Registry:
         scopes: tuple[str, ...],
         refresh_token: str | None = None,
     ) -> Grant:
-        grant = Grant(app.client_id, user_id, scopes, refresh_token or new_refresh_token())
+        now = self.clock()
+        token = refresh_token or new_refresh_token()
+        grant = Grant(app.client_id, user_id, scopes, token, given=now, used=now)
         mine = [g for g in self.grants if (g.client_id, g.user_id) == (app.client_id, user_id)]
         for oldest in mine[: max(0, len(mine) + 1 - GRANTS_PER_USER)]:
             self.revoke(oldest)
@@ -99,7 +142,14 @@ class Registry:
         caller = Caller(user_id, app.client_id, frozenset(scopes))
         session = Session(self._new_token(), caller, grant, now, expires)
         self.sessions[session.token] = session
+        self._logins.setdefault(user_id, []).append(now)
         return session
+
+    def logins_since(self, user_id: str, span: timedelta) -> int:
+        """Count the sessions that a user opened within a span, and forget the earlier ones."""
+        since = self.clock() - span
+        self._logins[user_id] = [at for at in self._logins.get(user_id, ()) if at > since]
+        return len(self._logins[user_id])
 
     def _new_token(self) -> str:
         return f"{self.org_id[:15]}!AQ{secrets.token_urlsafe(72)}"
@@ -128,12 +178,18 @@ class Registry:
         self._keep_sessions(lambda session: session.grant is not grant)
         self.on_change()
 
+    def has_grant(self, app: ConnectedApp, user_id: str) -> bool:
+        return any((one.client_id, one.user_id) == (app.client_id, user_id) for one in self.grants)
+
     def revoke_token(self, token: str) -> bool:
         """Revoke what a token stands for: a refresh token its grant, an access token itself."""
         if found := self.find_grant(token):
             self.revoke(found[0])
             return True
         return self.sessions.pop(token, None) is not None
+
+    def end_sessions(self, user_id: str) -> None:
+        self._keep_sessions(lambda session: session.caller.user_id != user_id)
 
     def expire_sessions(self) -> int:
         ended = len(self.sessions)
@@ -164,6 +220,14 @@ class Registry:
 
 def _nothing() -> None:
     """Nobody wants to know."""
+
+
+def new_client_id() -> str:
+    return f"3MVG9{secrets.token_urlsafe(48)}"
+
+
+def new_secret() -> str:
+    return secrets.token_hex(32).upper()
 
 
 def new_refresh_token() -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator import welcome
+from emulator.admission import Admission
 from emulator.authorize import Authorizations
 from emulator.bulk import Jobs
+from emulator.directory import Directory
 from emulator.faults import FaultScript
 from emulator.flights import Flights
-from emulator.grants import ConnectedApp, Registry
+from emulator.grants import DAEMON_SCOPES, ConnectedApp, Registry, new_client_id, new_secret
 from emulator.identity import Users
 from emulator.ingest import IngestJobs
 from emulator.keeping import Kept
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from emulator.grants import Grant
     from emulator.options import Options
 
-DAEMON_SCOPES = ("api", "refresh_token", "offline_access")
 REMEMBERED = 5_000  # requests kept in the log; the counts go on
 
 
@@ -64,13 +65,19 @@ class Instance:
         self.username = self.users.username(self.org.default_user_id)
         self.registry = Registry(self.org.id, clock.steady)
         self.kept = Kept(options.state)
+        self.directory = Directory(self.org, clock.steady)
         self.app = self._register()
         self.registry.grants = self.kept.grants()
-        self.registry.on_change = lambda: self.kept.save(self.app, self.registry.grants)
+        if self.kept.people:
+            self.directory.restore(self.kept.people)
+        self.registry.on_change = self.directory.on_change = self.keep
         self.grant = self._first_grant()
+        self.admission = Admission(self.registry, self.users, self.directory)
         self.authorizations = Authorizations(
-            self.registry, self.users, options.password, self.username
+            self.registry, self.admission, options.password, self.username
         )
+        if options.setup:
+            welcome.prepare(self)
 
     def refresh(self, *, cases: int | None = None, seed: int | None = None) -> None:
         """Put a new org behind the same address: another org Id, other data, no grant of before."""
@@ -83,6 +90,8 @@ class Instance:
         self.org = self._new_org(cases or self.options.cases, other if seed is None else seed)
         self._begin_books()
         self.users.org = self.org
+        self.directory = self.admission.directory = Directory(self.org, self.clock.steady)
+        self.directory.on_change = self.keep
         self.username = self.users.username(self.org.default_user_id)
         self.authorizations.default_username = self.username
         self.app.run_as = self.username
@@ -90,6 +99,26 @@ class Instance:
         self.registry.expire_sessions()
         self.registry.revoke_grants()
         self.grant = self.registry.grant(self.app, self.org.default_user_id, DAEMON_SCOPES)
+
+    def keep(self) -> None:
+        """Write down whatever has to outlive a restart beside the org itself."""
+        self.kept.save(
+            self.app,
+            apps=self.registry.apps.values(),
+            grants=self.registry.grants,
+            people=self.directory.document(),
+        )
+
+    def change_user(
+        self, user_id: str, changes: dict[str, Any], *, active: bool | None = None
+    ) -> None:
+        """Change how a user stands; one that may not come in any more is put out at once."""
+        standing = self.directory.change(user_id, changes)
+        if active is not None:
+            fields, mine = {"IsActive": active}, self.org.default_user_id
+            self.org.update("User", user_id, fields, user_id=mine, api=False)
+        if standing.frozen or active is False:
+            self.registry.end_sessions(user_id)
 
     def _begin_books(self) -> None:
         """Keep the jobs and the replays of an org: a new one knows none of before."""
@@ -118,6 +147,7 @@ class Instance:
             run_as=self.username,
             certificate=options.certificate,
         )
+        self.registry.apps = {one.client_id: one for one in self.kept.apps()}
         self.registry.apps[app.client_id] = app
         return app
 
@@ -131,11 +161,3 @@ class Instance:
         elif found := self.registry.find_grant(wanted):
             return found[0]
         return self.registry.grant(self.app, mine, DAEMON_SCOPES, wanted)
-
-
-def new_client_id() -> str:
-    return f"3MVG9{secrets.token_urlsafe(48)}"
-
-
-def new_secret() -> str:
-    return secrets.token_hex(32).upper()

@@ -1,19 +1,19 @@
-"""Keeps the app and its grants beside the org's file, so that a client outlives a restart."""
+"""Keeps apps, grants and rights beside the org's file, so that a client outlives a restart."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from emulator.grants import Grant
+from emulator.grants import ConnectedApp, Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from emulator.grants import ConnectedApp
+    from collections.abc import Iterable
 
 OWNER_ONLY = 0o600
 
@@ -43,18 +43,38 @@ class Kept:
                 scopes=tuple(one["scopes"]),
                 refresh_token=one["refresh_token"],
                 spent=set(one["spent"]),
+                given=_instant(one.get("given")),
+                used=_instant(one.get("used")),
             )
             for one in self._found.get("grants", ())
         ]
 
-    def save(self, app: ConnectedApp, grants: Sequence[Grant]) -> None:
+    def apps(self) -> list[ConnectedApp]:
+        return msgspec.convert(self._found.get("apps", []), list[ConnectedApp])
+
+    @property
+    def people(self) -> dict[str, Any]:
+        """What a directory laid out, or nothing."""
+        found: dict[str, Any] = self._found.get("people", {})
+        return found
+
+    def save(
+        self,
+        app: ConnectedApp,
+        *,
+        apps: Iterable[ConnectedApp],
+        grants: Iterable[Grant],
+        people: dict[str, Any],
+    ) -> None:
         """Write all of it anew, in one move, readable by its owner alone."""
         if self._file is None:
             return
         document = {
             "client_id": app.client_id,
             "client_secret": app.client_secret,
+            "apps": [asdict(one) for one in apps],
             "grants": [_document(grant) for grant in grants],
+            "people": people,
         }
         draft = self._file.with_suffix(".new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
@@ -70,4 +90,10 @@ def _document(grant: Grant) -> dict[str, Any]:
         "scopes": grant.scopes,
         "refresh_token": grant.refresh_token,
         "spent": sorted(grant.spent),
+        "given": grant.given,
+        "used": grant.used,
     }
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -35,6 +35,11 @@ class QueryManners(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     page_rows: int | None = None
     """Rows of a page, whatever is asked for."""
 
+    @property
+    def times_out(self) -> bool:
+        """Whether any query is too much at all."""
+        return (self.most_rows, self.most_matching, self.widest_window) != (None, None, None)
+
 
 class LogManners(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How far the delete log of an org reaches, and how much an answer may hold."""

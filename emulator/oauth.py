@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from emulator import assertion
-from emulator.exchange import Answer, json_answer
+from emulator.admission import OF_2024, OAuthError
+from emulator.clients import Clients
+from emulator.exchange import Answer, html_answer, json_answer
+from emulator.grants import CLIENT_CREDENTIALS, WEB_SERVER
+from emulator.grants import JWT_BEARER as JWT_FLOW
 from emulator.identity import identity_url
 from emulator.routes import Route
 
@@ -20,27 +23,11 @@ if TYPE_CHECKING:
     from emulator.grants import ConnectedApp, Grant, Registry, Session
 
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
-LOGIN_HOSTS = frozenset({"https://login.salesforce.com", "https://test.salesforce.com"})
 NO_REFRESH_SCOPES = frozenset({"refresh_token", "offline_access"})
 # Salesforce strips these from a grant that no person gave.
 NOT_FOR_MACHINES = NO_REFRESH_SCOPES | {"full", "web"}
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-class OAuthError(Exception):
-    """An answer of the token endpoint that is not a token."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(f"{error}: {description}")
-        self.error = error
-        self.description = description
-
-
-class Credentials(NamedTuple):
-    """What a client says it is, by body or by HTTP Basic."""
-
-    client_id: str
-    secret: str | None
+DOWN = "<html><body><h1>Down for Maintenance</h1></body></html>"
 
 
 class OAuth:
@@ -50,6 +37,8 @@ class OAuth:
         self.registry = registry
         self.users = authorizations.users
         self.authorizations = authorizations
+        self.admission = authorizations.admission
+        self.clients = Clients(self.admission)
         self._grants = {
             "authorization_code": self._authorization_code,
             "refresh_token": self._refresh_token,
@@ -72,6 +61,8 @@ class OAuth:
 
     def token(self, request: Request) -> Answer:
         form = request.form()
+        if self.admission.doors.state == "maintenance":
+            return html_answer(DOWN, 503)
         try:
             grant = self._grants.get(form.get("grant_type", ""), _unsupported)
             return json_answer(grant(form, request)).adding(NO_STORE)
@@ -79,16 +70,20 @@ class OAuth:
             return oauth_answer(error.error, error.description)
 
     def _authorization_code(self, form: dict[str, str], request: Request) -> dict[str, Any]:
-        app = self._client(form, request)
+        app = self.clients.client(form, request)
+        _check_flow(app, WEB_SERVER)
         attempt = self.authorizations.spend(form.get("code", ""))
         if attempt is None or attempt.app is not app:
             raise OAuthError("invalid_grant", "invalid authorization code")
         if attempt.expires is None or self.registry.clock() >= attempt.expires:
             raise OAuthError("invalid_grant", "expired authorization code")
-        if form.get("redirect_uri") != attempt.redirect_uri:
+        if not app.redirect_uris:
+            raise OAuthError("redirect_uri_missing", "redirect_uri required")
+        if form.get("redirect_uri") not in {attempt.redirect_uri} & set(app.redirect_uris):
             raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
         if not attempt.verifies(form.get("code_verifier", "")):
             raise OAuthError("invalid_grant", "invalid code verifier")
+        self.admission.check_user(app, attempt.user_id, request)
         grant = None
         if NO_REFRESH_SCOPES & set(attempt.scopes):
             grant = self.registry.grant(app, attempt.user_id, attempt.scopes)
@@ -96,7 +91,8 @@ class OAuth:
         return self._response(app, session, request) | _refresh_token(grant)
 
     def _refresh_token(self, form: dict[str, str], request: Request) -> dict[str, Any]:
-        app = self._client(form, request)
+        app = self.clients.client(form, request, refreshing=True)
+        self.admission.check_org()
         presented = form.get("refresh_token", "")
         found = self.registry.find_grant(presented)
         if found is None or found[0].client_id != app.client_id:
@@ -107,7 +103,12 @@ class OAuth:
             # Reuse of a spent token means somebody else holds the other one: both lose.
             self.registry.revoke(grant)
             raise OAuthError("invalid_grant", "expired access/refresh token")
-        grant.refreshed = (presented, self.registry.clock())
+        now = self.registry.clock()
+        if grant.has_ended(app, now):
+            self.registry.revoke(grant)
+            raise OAuthError("invalid_grant", "expired access/refresh token")
+        self.admission.check_user(app, grant.user_id, request)
+        grant.refreshed, grant.used = (presented, now), now
         if app.rotation:
             self.registry.rotate(grant)
         session = self.registry.open_session(app, grant.user_id, grant.scopes, grant)
@@ -119,13 +120,19 @@ class OAuth:
         if grant.refreshed is None or grant.refreshed[0] != presented:
             return
         if self.registry.clock() < grant.refreshed[1] + timedelta(seconds=app.refresh_window):
-            raise OAuthError("invalid_grant", "token request is already being processed")
+            is_old = self.admission.doors.wording == OF_2024
+            busy = "token request is already being processed"
+            raise OAuthError("invalid_grant", "expired authorization code" if is_old else busy)
 
     def _client_credentials(self, form: dict[str, str], request: Request) -> dict[str, Any]:
-        app = self._client(form, request, secret_needed=True)
+        app = self.clients.client(form, request, secret_needed=True)
+        _check_flow(app, CLIENT_CREDENTIALS)
+        if not self.admission.doors.my_domain:
+            raise OAuthError("invalid_grant", "request not supported on this domain")
         user_id = self.users.find(app.run_as)
         if user_id is None:
             raise OAuthError("invalid_grant", "no client credentials user enabled")
+        self.admission.check_user(app, user_id, request)
         scopes = tuple(scope for scope in app.scopes if scope not in NOT_FOR_MACHINES)
         session = self.registry.open_session(app, user_id, scopes, None)
         return self._response(app, session, request)
@@ -133,37 +140,25 @@ class OAuth:
     def _jwt_bearer(self, form: dict[str, str], request: Request) -> dict[str, Any]:
         try:
             claim = assertion.read(form.get("assertion", ""))
-            app = self._known_app(str(claim.claims.get("iss", "")))
-            audiences = LOGIN_HOSTS | {request.origin}
+            app = self.admission.app(str(claim.claims.get("iss", "")))
+            _check_flow(app, JWT_FLOW)
+            audiences = {*self.admission.doors.audiences, request.origin}
             now = self.registry.clock().timestamp()
             assertion.verify(claim, app.certificate, audiences, now)
         except assertion.BadAssertionError as error:
             raise OAuthError("invalid_grant", str(error)) from error
         user_id = self.users.find(str(claim.claims.get("sub", "")))
-        if user_id is None or not app.preauthorized:
+        if user_id is None or not self._has_approved(app, user_id):
             raise OAuthError("invalid_grant", "user hasn't approved this consumer")
+        self.admission.check_user(app, user_id, request)
         scopes = tuple(scope for scope in app.scopes if scope not in NO_REFRESH_SCOPES)
         return self._response(app, self.registry.open_session(app, user_id, scopes, None), request)
 
-    def _client(
-        self, form: dict[str, str], request: Request, *, secret_needed: bool = False
-    ) -> ConnectedApp:
-        credentials = _credentials(form, request)
-        app = self._known_app(credentials.client_id)
-        if credentials.secret is None:
-            if app.require_secret or secret_needed:
-                raise OAuthError("invalid_client", "invalid client credentials")
-        elif not hmac.compare_digest(credentials.secret.encode(), app.client_secret.encode()):
-            raise OAuthError("invalid_client", "invalid client credentials")
-        return app
-
-    def _known_app(self, client_id: str) -> ConnectedApp:
-        app = self.registry.apps.get(client_id)
-        if app is None:
-            raise OAuthError("invalid_client_id", "client identifier invalid")
-        if app.blocked:
-            raise OAuthError("OAUTH_APP_BLOCKED", "this app is blocked by admin")
-        return app
+    def _has_approved(self, app: ConnectedApp, user_id: str) -> bool:
+        """Tell whether an administrator has admitted a user to the app, or it did so itself."""
+        if app.permitted_users == "admin":
+            return self.admission.is_admitted(app, user_id)
+        return app.preauthorized or self.registry.has_grant(app, user_id)
 
     def _response(self, app: ConnectedApp, session: Session, request: Request) -> dict[str, Any]:
         identity = identity_url(request, self.registry.org_id, session.caller.user_id)
@@ -189,7 +184,7 @@ class OAuth:
     def introspect(self, request: Request) -> Answer:
         form = request.form()
         try:
-            app = self._client(form, request)
+            app = self.clients.client(form, request)
         except OAuthError as error:
             return oauth_answer(error.error, error.description)
         return json_answer(self._describe(app, form.get("token", ""), request)).adding(NO_STORE)
@@ -225,19 +220,13 @@ def _unsupported(_form: dict[str, str], _request: Request) -> NoReturn:
     raise OAuthError("unsupported_grant_type", "grant type not supported")
 
 
+def _check_flow(app: ConnectedApp, flow: str) -> None:
+    if flow not in app.flows:
+        raise OAuthError("unsupported_grant_type", "grant type not supported")
+
+
 def _refresh_token(grant: Grant | None) -> dict[str, str]:
     return {"refresh_token": grant.refresh_token} if grant else {}
-
-
-def _credentials(form: dict[str, str], request: Request) -> Credentials:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return Credentials(form.get("client_id", ""), form.get("client_secret"))
-    try:
-        name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise OAuthError("invalid_client", "invalid client credentials") from error
-    return Credentials(name, secret)
 
 
 def oauth_answer(error: str, description: str, status: int = 400) -> Answer:

@@ -22,6 +22,7 @@ class Choices(TypedDict, total=False):
     tls: bool
     live: bool
     live_seconds: float
+    setup: bool
     api_limit: int
     session_seconds: float
     rotation: bool
@@ -46,6 +47,7 @@ class Options:
     live_seconds: float = 1.0
     state: str | None = None
     without: frozenset[str] = frozenset()
+    setup: bool = False
     api_limit: int = 100_000
     session_seconds: float = 7200.0
     rotation: bool = False

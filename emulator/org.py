@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from emulator import replication
+from emulator import permission_set, replication
 from emulator.articles import Articles
 from emulator.bin import RecycleBin
 from emulator.engine import Engine
@@ -23,10 +24,11 @@ from emulator.turns import VERSION, bare, turn
 from emulator.writes import Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from emulator.results import Results, Style
+    from emulator.rights import PermissionSet, Sight
     from emulator.soql.render import Rendered
 
 
@@ -122,7 +124,7 @@ class Org(Shape, Articles, Records):
         sobject = self._registry.whole(self._known(name).name)
         found = canonical(record_id)
         row = self._tables.row(sobject, found) if found else None
-        if row is None or self._tables.is_hidden(row["Id"]):
+        if row is None or self._is_hidden(sobject, row["Id"]):
             raise not_found("Provided external ID field does not exist or is not accessible: Id")
         if row.get("IsDeleted"):
             raise entity_is_deleted()
@@ -140,7 +142,7 @@ class Org(Shape, Articles, Records):
         view = self._known(sobject)
         wanted = [canonical(id_) or "" for id_ in ids]
         ours = [
-            id_ for id_ in wanted if id_.startswith(view.prefix) and not self._tables.is_hidden(id_)
+            id_ for id_ in wanted if id_.startswith(view.prefix) and not self._is_hidden(view, id_)
         ]
         chosen = [*fields, "IsDeleted"] if view.has_bin else list(fields)
         asked = {field.lower() for field in fields}
@@ -162,10 +164,28 @@ class Org(Shape, Articles, Records):
 
     @turn
     def updated(self, sobject: str, start: datetime, end: datetime) -> dict[str, Any]:
-        found = replication.updated(self._engine, self._known(sobject), start, end, self.now())
-        if self._known(sobject).name in self._registry.with_hidden_rows:
-            found["ids"] = [id_ for id_ in found["ids"] if not self._tables.is_hidden(id_)]
+        view = self._known(sobject)
+        found = replication.updated(self._engine, view, start, end, self.now())
+        shared = self._registry.row_test(view.name, "t0")
+        if shared or view.name in self._registry.with_hidden_rows:
+            found["ids"] = [id_ for id_ in found["ids"] if not self._is_hidden(view, id_)]
         return found
+
+    @contextmanager
+    def through(self, sight: Sight | None) -> Iterator[None]:
+        """Let whoever asks inside see what its permissions show."""
+        with self._lock, self._registry.through(sight):
+            yield
+
+    def sobject_of(self, record_id: str) -> str | None:
+        """Tell an Id's sObject by its key prefix, if the user may see such an object."""
+        found = self._registry.of_id(record_id)
+        return found.name if found and self._registry.has(found.name) else None
+
+    def permission_set(self, xml: str) -> PermissionSet:
+        """Read a permission set against the org's schema."""
+        with self._lock:
+            return permission_set.read(xml, self._registry)
 
     @turn
     def deleted(self, sobject: str, start: datetime, end: datetime) -> dict[str, Any]:

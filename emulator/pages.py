@@ -1,11 +1,20 @@
-"""The few pages a browser sees while it authorizes an app: plain forms, no script."""
+"""The pages a browser sees: those of an authorization, and the templates of Setup; no script."""
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jinja2 import Environment
 
 FRAME = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title} | emulated org</title>
+<link rel="icon" href="data:,">
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; background: #f3f3f3; color: #181818; }}
 main {{ max-width: 24rem; margin: 4rem auto; padding: 2rem; }}
@@ -18,6 +27,20 @@ button {{ margin-top: .75rem; padding: .6rem; }}
 {content}
 </main></body></html>
 """
+
+
+def render(name: str, title: str, **context: Any) -> str:
+    """Fill a template; whatever is put in is escaped."""
+    page = _templates().get_template(f"{name}.html")
+    return page.render({"title": title, "signed_in": True, "errors": (), **context})
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - slow to import, seldom asked for
+
+    folder = Path(__file__).with_name("templates")
+    return Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
 
 
 def login_page(key: str, username: str, error: str = "") -> str:
@@ -33,7 +56,7 @@ def login_page(key: str, username: str, error: str = "") -> str:
     return _page("Log in", content)
 
 
-def approval_page(key: str, app: str, username: str, scopes: tuple[str, ...]) -> str:
+def approval_page(key: str, app: str, username: str, scopes: Iterable[str]) -> str:
     wishes = "".join(f"<li>{escape(scope)}</li>" for scope in scopes)
     content = f"""<p><strong>{escape(app)}</strong> asks to act for {escape(username)}:</p>
 <ul>{wishes}</ul>

@@ -193,6 +193,8 @@ class Queries:
     def _refuse_the_long(self, plan: Plan, soql: str, *, include_deleted: bool) -> None:
         """Time out what this org does not get done in two minutes."""
         manners = self._manners.of(plan.sobject)
+        if not manners.times_out:
+            return
         if (plan.counts_only or plan.groups) and not manners.aggregates_too:
             return
         query = parse(soql)

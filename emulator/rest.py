@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from emulator import (
@@ -71,6 +70,7 @@ class Rest:
         name = "refused"
         try:
             request = replace(request, caller=self.instance.registry.authenticate(request))
+            self.instance.directory.check_api(request.user_id)
             request, resource = _split_version(request)
             match = self.routes.find(request.method, resource)
             name = match.route.name
@@ -107,21 +107,18 @@ class Rest:
 
     def sobject_of(self, record_id: str) -> str:
         """Tell an Id's sObject by its key prefix."""
-        if record_id[:3] not in self._prefixes:
+        found = self.instance.org.sobject_of(record_id)
+        if found is None:
             raise ApiError(400, "MALFORMED_ID", f"malformed id {record_id}")
-        return self._prefixes[record_id[:3]]
-
-    @cached_property
-    def _prefixes(self) -> dict[str, str]:
-        entries = self.instance.org.describe_global()["sobjects"]
-        return {entry["keyPrefix"]: entry["name"] for entry in entries if entry["keyPrefix"]}
+        return found
 
     def _act(self, match: Match, request: Request) -> Answer:
         name, action = match.route.name, match.route.action
         _refuse_media_type(request, CSV if name in CSV_BODIES else JSON)
         if name not in IDEMPOTENT:
             refuse_key(request)
-        with self.instance.org.errand(errand_of(request, name)):
+        org, sight = self.instance.org, self.instance.directory.sight(request.user_id)
+        with org.errand(errand_of(request, name)), org.through(sight):
             return action(self, request, **match.values)
 
 

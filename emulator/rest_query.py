@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from emulator import virtual
 from emulator.errors import ApiError
 from emulator.exchange import JSON, Answer, json_answer
 from emulator.routes import Route
@@ -35,6 +36,8 @@ def query_more(rest: Rest, request: Request, locator: str) -> Answer:
 
 
 def _run(rest: Rest, request: Request, *, include_deleted: bool) -> Answer:
+    if found := virtual.answer(rest.instance, _soql(request), request.user_id):
+        return json_answer(found)
     rendered = rest.instance.org.query(
         _soql(request),
         version=request.version,

@@ -129,6 +129,11 @@ class Tables:
         found = self.connection.execute("SELECT 1 FROM emulator_hidden WHERE id = ?", (id_,))
         return found.fetchone() is not None
 
+    def holds(self, sobject: SObject, id_: str, test: str) -> bool:
+        """Tell whether a row, under the alias t0, passes a test."""
+        sql = statement("SELECT 1 FROM", f'"{sobject.name}" AS t0 WHERE t0."Id" = ? AND', test)
+        return self.connection.execute(sql, (id_,)).fetchone() is not None
+
     def has_column(self, table: str, name: str) -> bool:
         columns = self.connection.execute(f'PRAGMA table_info("{table}")')
         return any(column[1] == name for column in columns)

@@ -42,9 +42,16 @@ class Turns:
 
     def _catch_up(self) -> None:
         now = self._clock()
-        with self._engine.running(OWN):
+        with self._engine.running(OWN), self._registry.through(None):
             self._engine.release(now)
             self._bin.age(now)
+
+    def _is_hidden(self, sobject: SObject, id_: str) -> bool:
+        """Tell whether a row is out of sight: of everybody's, or of whoever asks."""
+        if self._tables.is_hidden(id_):
+            return True
+        test = self._registry.row_test(sobject.name, "t0")
+        return bool(test) and not self._tables.holds(sobject, id_, test)
 
     def _known(self, name: str) -> SObject:
         if not self._registry.has(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emulator import entry
-from emulator.errors import ApiError, bad, not_found
+from emulator.errors import ApiError, bad, insufficient_access, not_found
 from emulator.ids import SHORT, canonical
 from emulator.stamps import instant
 from emulator.unique import check_unique, holders
@@ -29,7 +29,7 @@ class Writes:
 
     def create(self, name: str, fields: Mapping[str, Any], *, user_id: str, api: bool) -> str:
         view, sobject = self._registry.find(name), self._registry.whole(name)
-        _check_allowed(view, "create")
+        _check_allowed(sobject, view, "create")
         with self._engine.savepoint():
             given = entry.accept(view, fields, creating=True, resolve=self._resolve)
             entry.check_required(view, given, creating=True)
@@ -53,9 +53,9 @@ class Writes:
         unmodified_since: datetime | None = None,
     ) -> None:
         view, sobject = self._registry.find(name), self._registry.whole(name)
-        _check_allowed(view, "update")
+        _check_allowed(sobject, view, "update")
         with self._engine.savepoint():
-            before = self._engine.live(sobject, id_)
+            before = self._shared(sobject, id_)
             _check_unmodified(before, unmodified_since)
             given = entry.accept(view, fields, creating=False, resolve=self._resolve)
             entry.check_required(view, given, creating=False)
@@ -66,13 +66,21 @@ class Writes:
 
     def delete(self, name: str, id_: str, *, user_id: str, api: bool) -> None:
         sobject = self._registry.whole(name)
-        _check_allowed(sobject, "delete")
+        _check_allowed(sobject, self._registry.find(name), "delete")
         with self._engine.savepoint():
-            before = self._engine.live(sobject, id_)
+            before = self._shared(sobject, id_)
             self._check_unattached(sobject, before["Id"])
             self._engine.commit(
                 self._engine.removed(sobject, before, self._engine.stamp(), user_id, api=api)
             )
+
+    def _shared(self, sobject: SObject, id_: str) -> Row:
+        """Return a live row, refusing one that is not shared with whoever writes."""
+        row = self._engine.live(sobject, id_)
+        test = self._registry.row_test(sobject.name, "t0")
+        if test and not self._engine.tables.holds(sobject, row["Id"], test):
+            raise insufficient_access()
+        return row
 
     def _check_unattached(self, sobject: SObject, id_: str) -> None:
         for child, field in self._registry.children(sobject.name):
@@ -127,7 +135,10 @@ def _is_draft(row: Row) -> tuple[bool, str]:
     return (row.get("PublishStatus") == "Draft", row["Id"])
 
 
-def _check_allowed(sobject: SObject, verb: str) -> None:
+def _check_allowed(sobject: SObject, view: SObject, verb: str) -> None:
+    """Refuse what the object does not admit, and what the user lacks the permission for."""
+    if sobject.can(verb) and not view.can(verb):
+        raise insufficient_access()
     if not sobject.can(verb):
         raise ApiError(
             400,

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Column, String
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
-class ApiCalls(SQLModel, table=True):
+class ApiCalls(Control, table=True):
     """How many calls of one kind one purpose made within one hour, over all processes."""
 
     __tablename__ = "scsync_api_calls"
@@ -20,7 +21,7 @@ class ApiCalls(SQLModel, table=True):
     calls: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class ApiUsage(SQLModel, table=True):
+class ApiUsage(Control, table=True):
     """What the org first said within an hour of everybody's calls in its last 24 hours."""
 
     __tablename__ = "scsync_api_usage"

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, Integer, String, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
 class BackfillMode(StrEnum):
@@ -28,7 +29,7 @@ class BackfillState(StrEnum):
     DONE = "done"
 
 
-class Backfill(SQLModel, table=True):
+class Backfill(Control, table=True):
     """An sObject's latest backfill; `started_at` is the org's clock before its first query."""
 
     __tablename__ = "scsync_backfills"
@@ -53,7 +54,7 @@ class Backfill(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
-class Slice(SQLModel, table=True):
+class Slice(Control, table=True):
     """A part of a backfill that one worker reads: a result page, or Ids in (after_id, until_id]."""
 
     __tablename__ = "scsync_slices"

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import Column, String, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
-class Description(SQLModel, table=True):
+class Description(Control, table=True):
     """The last describe of one sObject, as JSON text; null where the org has no such sObject."""
 
     __tablename__ = "scsync_descriptions"

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Boolean, Column, String, Text, false
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
 class FieldStatus(StrEnum):
@@ -17,7 +18,7 @@ class FieldStatus(StrEnum):
     OVERFLOW = "overflow"
 
 
-class FieldState(SQLModel, table=True):
+class FieldState(Control, table=True):
     """One field of one sObject as the last describe showed it, and the column it goes to."""
 
     __tablename__ = "scsync_fields"

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import Column, String, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
 class FindingKind(StrEnum):
@@ -21,9 +22,10 @@ class FindingKind(StrEnum):
     DELETE_LOG_GAP = "delete_log_gap"
     BULK_REFUSED = "bulk_refused"
     DRIFT = "drift"
+    WEBHOOK_FAILED = "webhook_failed"
 
 
-class Finding(SQLModel, table=True):
+class Finding(Control, table=True):
     """One open finding; it goes away when what it tells of is no longer so."""
 
     __tablename__ = "scsync_findings"

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import Boolean, Column, Integer, String, Text, false
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
-class Ingest(SQLModel, table=True):
+class Ingest(Control, table=True):
     """One job at the org: whoever takes over its commands reads there what became of them."""
 
     __tablename__ = "scsync_ingests"

@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Column, String, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
-class Lease(SQLModel, table=True):
+class Lease(Control, table=True):
     """One named right; `fence` grows with each new holder."""
 
     __tablename__ = "scsync_leases"

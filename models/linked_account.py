@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
+from models.control import Control
 
 
 class AccountState(StrEnum):
@@ -26,7 +27,7 @@ class GrantKind(StrEnum):
     CLIENT_CREDENTIALS = "client_credentials"
 
 
-class LinkedAccount(SQLModel, table=True):
+class LinkedAccount(Control, table=True):
     """One grant to one org; tokens and keys are ciphertext, `version` counts the grants stored."""
 
     __tablename__ = "scsync_accounts"

@@ -16,10 +16,10 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import CommandId
+from models.control import CommandId, Control
 from models.defaults import new_uuid, next_command, utc_now
 from models.given import GivenInstant, GivenJson
 
@@ -97,7 +97,7 @@ def _states(states: tuple[CommandState, ...]) -> str:
     return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
 
 
-class OutboxEntry(SQLModel, table=True):
+class OutboxEntry(Control, table=True):
     """A row of `scsync_commands`, the public outbox: `op, sobject, fields` are enough to insert."""
 
     __tablename__ = "scsync_commands"
@@ -149,6 +149,8 @@ class OutboxEntry(SQLModel, table=True):
     ready: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
     job_id: str | None = Field(sa_column=Column(String(18)))
     refusals: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
+    trace: str | None = Field(sa_column=Column(String(64)))
+    """The trace it belongs to, as a W3C `traceparent`; any program may set it."""
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),
@@ -239,13 +241,14 @@ class Taken(NamedTuple):
     job_id: str | None
     refusals: int
     """How often the org has said no for certain: a key that met a refusal is spent."""
+    trace: str | None
 
     @classmethod
     def columns(cls) -> tuple[str, ...]:
         return cls._fields
 
 
-class Dependency(SQLModel, table=True):
+class Dependency(Control, table=True):
     """One command that waits for another's record."""
 
     __tablename__ = "scsync_dependencies"
@@ -254,7 +257,7 @@ class Dependency(SQLModel, table=True):
     command_id: str = Field(sa_column=Column(CommandId, primary_key=True, index=True))
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Control, table=True):
     """One try at a command: when, by whom, and how it ended."""
 
     __tablename__ = "scsync_attempts"

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import CommandId
+from models.control import CommandId, Control
 
 
 class RunOutcome(StrEnum):
@@ -20,7 +20,7 @@ class RunOutcome(StrEnum):
     FAILED = "failed"
 
 
-class Run(SQLModel, table=True):
+class Run(Control, table=True):
     """One object in one cycle: the window, the counts and the outcome."""
 
     __tablename__ = "scsync_runs"

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 from sqlalchemy import Table, false, inspect
 from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
 
 from models.columns import ID_LENGTH, Kind, SyncField, UtcDateTime, instant, reference, text
 from models.control import Json
@@ -14,6 +15,9 @@ from models.naming import api_name
 
 class SObject(SQLModel):
     """What every synced record has in common: Salesforce's system fields, and ours."""
+
+    # Rows are seldom objects, so few of these validators are ever wanted: built when they are.
+    model_config = SQLModelConfig(defer_build=True)
 
     sobject: ClassVar[str]
     where: ClassVar[str | None] = None
@@ -28,6 +32,8 @@ class SObject(SQLModel):
     """System fields, by API name, that the object does not have."""
     computed: ClassVar[frozenset[str]] = frozenset()
     """Fields, by API name, that change without moving the stamp, beside formulas and roll-ups."""
+    history: ClassVar[frozenset[str]] = frozenset()
+    """Fields, by API name, whose changes are kept in `record_history`."""
 
     id: str = Field(
         primary_key=True, max_length=ID_LENGTH, sa_column_kwargs={"info": {"kind": Kind.TEXT}}

@@ -3,10 +3,12 @@
 from datetime import date
 
 from sqlalchemy import BigInteger, Column, Date, String, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
+
+from models.control import Control
 
 
-class Tally(SQLModel, table=True):
+class Tally(Control, table=True):
     """So many commands of one kind ended so on one day."""
 
     __tablename__ = "scsync_tallies"

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Float, String, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from models.columns import UtcDateTime
-from models.control import Json
+from models.control import Control, Json
 
 
 class Window(NamedTuple):
@@ -24,7 +24,7 @@ class Position(NamedTuple):
     id: str
 
 
-class Watermark(SQLModel, table=True):
+class Watermark(Control, table=True):
     """One sObject's progress: everything before `since` is in the store."""
 
     __tablename__ = "scsync_watermarks"

@@ -24,7 +24,9 @@ class Before:
     ids: set[str] = field(default_factory=set)
 
 
-def append(tx: Connection, chunk: Chunk, *, now: datetime) -> tuple[list[str], set[int]]:
+def append(
+    tx: Connection, chunk: Chunk, *, now: datetime, trace: str | None = None
+) -> tuple[list[str], set[int]]:
     """Store what is new; give the id that answers to each, and which are another command's.
 
     Raises `Refused` where one waits for what can never come to be.
@@ -35,7 +37,7 @@ def append(tx: Connection, chunk: Chunk, *, now: datetime) -> tuple[list[str], s
     columns = {**fresh.columns, "ready": _readiness(tx, fresh, waits, now)}
     if waits:
         columns["waits_for"] = [len(waits.get(one, ())) for one in fresh.ids]
-    outbox.append(tx, columns, now=now)
+    outbox.append(tx, columns, now=now, trace=trace)
     lost = _lost(tx, fresh, before)
     _link(tx, fresh, waits, lost)
     follow(tx, fresh, now)

@@ -200,7 +200,7 @@ class Backfiller:
         with self.road.store.begin() as tx:
             self._lead_note(tx, sobject, job_records=job.number_records_processed)
             backfills.share(tx, sobject, mode, pages or [Span()], owner=self.road.owner)
-            findings.clear(tx, sobject, FindingKind.BULK_REFUSED)
+            findings.clear(tx, sobject, FindingKind.BULK_REFUSED, now=self.road.clock())
         log.info("bulk.job_complete", object=sobject, job=job_id, pages=len(pages or [1]))
 
     def _completed(self, plan: Plan, job_id: str) -> QueryJob:

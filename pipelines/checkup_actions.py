@@ -1,12 +1,15 @@
 """Whether the user may do what the settings enable: by the describe, action by action."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from models.action import ACTIONS, Action, Verb
 from pipelines.describes import Describes
+from pipelines.outlook import lacking
 from pipelines.verdicts import Finding, Verdict
 from salesforce.describe import Describe
 from salesforce.errors import SalesforceError
+
+_GRANT = "Grant these fields to the user: scsync guide lists them, and writes a permission set."
 
 
 def actions(describes: Describes, allows: Callable[[str], bool]) -> Iterator[Finding]:
@@ -15,14 +18,26 @@ def actions(describes: Describes, allows: Callable[[str], bool]) -> Iterator[Fin
     refused = [action for action in enabled if not _may(action, describes)]
     if not refused:
         yield Finding("actions", Verdict.OK, f"{len(enabled)} enabled, all open to this user")
-        return
-    names = ", ".join(action.name for action in refused)
-    yield Finding(
-        "actions",
-        Verdict.WARNING,
-        f"{len(enabled)} enabled, of which this user may not: {names}",
-        "Grant the object permissions to the user, or leave the actions out of SCSYNC_ACTIONS.",
-    )
+    else:
+        names = ", ".join(action.name for action in refused)
+        yield Finding(
+            "actions",
+            Verdict.WARNING,
+            f"{len(enabled)} enabled, of which this user may not: {names}",
+            "Grant the object permissions to the user, or leave the actions out of SCSYNC_ACTIONS.",
+        )
+    yield _fields([action for action in enabled if action not in refused], describes)
+
+
+def _fields(able: Sequence[Action], describes: Describes) -> Finding:
+    """Name the fields that these actions need and that are closed to this user."""
+    seen = {action.sobject: describes.get(action.sobject) for action in able}
+    hidden, locked = lacking(able, seen)
+    found = [f"hidden in {name}: {', '.join(fields)}" for name, fields in hidden.items()]
+    found += [f"not editable in {name}: {', '.join(fields)}" for name, fields in locked.items()]
+    if not found:
+        return Finding("action fields", Verdict.OK, "all that the actions need are open")
+    return Finding("action fields", Verdict.WARNING, "; ".join(found), _GRANT)
 
 
 def _may(action: Action, describes: Describes) -> bool:

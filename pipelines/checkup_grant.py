@@ -1,18 +1,32 @@
 """What the grant is worth: scopes, policy, rotation, PKCE, how many, and whose rows it sees."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
 from models.linked_account import AccountState, GrantKind, LinkedAccount
 from pipelines import policy
 from pipelines.verdicts import Finding, Verdict
+from salesforce import soql
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 
+MOST = 5
+"""Grants that Salesforce keeps of a user to an app."""
+_UNCOUNTED = "unknown: how many grants this user has given to the app; a sixth ends the oldest"
+_USAGE = "Look in Setup, Connected Apps OAuth Usage, if a grant dies without a cause."
+_FULL = (
+    "The next link of the user to such an app ends its oldest grant: revoke in Setup, Connected "
+    "Apps OAuth Usage, those that nobody uses."
+)
 _SEES_ALL = "SELECT PermissionsViewAllData FROM UserPermissionAccess LIMIT 1"
 _UNSEEN = (
     "Look in Setup, the user's profile and permission sets: without View All Data, rows that are "
     "not shared with the user are missing, and nothing tells which."
+)
+_NARROW = (
+    "Rows that are not shared with the user are missing, unless their object has View All Records, "
+    "as in the permission set of scsync guide. Give it that, or View All Data."
 )
 
 
@@ -33,12 +47,25 @@ def standing(account: LinkedAccount, terms: str | None, now: datetime) -> Iterat
     yield Finding(
         "PKCE", Verdict.OK, "scsync links with PKCE (S256), whether or not it is demanded"
     )
-    yield Finding(
-        "grants",
-        Verdict.OK,
-        "unknown: how many grants this user has given to the app; a sixth ends the oldest",
-        "Look in Setup, Connected Apps OAuth Usage, if a grant dies without a cause.",
-    )
+
+
+def grants(client: Client, account: LinkedAccount) -> Iterator[Finding]:
+    """Count what this user has granted, app by app, where a refresh token can be pushed out."""
+    if account.grant_kind != GrantKind.REFRESH_TOKEN or account.user_id is None:
+        return
+    own = soql.eq("UserId", account.user_id)
+    try:
+        found = client.query_page(soql.select(["AppName"], "OauthToken", where=own)).records
+    except SalesforceError:
+        found = []
+    if not found:
+        yield Finding("grants", Verdict.OK, _UNCOUNTED, _USAGE)
+        return
+    by_app = Counter(str(one.get("AppName")) for one in found)
+    evidence = ", ".join(f"{app}: {number} of {MOST}" for app, number in sorted(by_app.items()))
+    full = max(by_app.values()) >= MOST
+    verdict = Verdict.WARNING if full else Verdict.OK
+    yield Finding("grants", verdict, f"this user's, by app: {evidence}", _FULL if full else "")
 
 
 def _scopes(scope: str) -> Finding:
@@ -75,5 +102,6 @@ def sight(client: Client) -> Finding:
         return Finding("View All Data", Verdict.OK, "unknown: the org does not say", _UNSEEN)
     if records and records[0].get("PermissionsViewAllData"):
         return Finding("View All Data", Verdict.OK, "the user sees every row")
-    remedy = "Give the user View All Data, or expect that rows not shared with it are missing."
-    return Finding("View All Data", Verdict.WARNING, "the user does not see every row", remedy)
+    return Finding(
+        "View All Data", Verdict.WARNING, "the user does not see every row by itself", _NARROW
+    )

@@ -17,7 +17,7 @@ from models.sobject import SObject
 from models.watermark import Watermark, Window
 from pipelines.pages import Batch, first_batch, page_query
 from pipelines.plan import Plan, Skip
-from pipelines.pull import Pulled, Puller, done, failed_by, run_values, say
+from pipelines.pull import Pulled, Puller, done, failed_by, run_values
 from pipelines.purpose import Purpose, spending
 from pipelines.walk import SECOND, TOO_LARGE, Stopped, Tally, Walk
 from salesforce.calls import LONGEST_TARGET, MOST_QUERIES
@@ -58,7 +58,11 @@ class Cycle:
             marks = watermarks.take_all(tx, names, owner=road.owner, now=road.clock())
         results = [Pulled(sobject=name, outcome=None) for name in names if name not in marks]
         try:
-            with self.puller.held(), spending(Purpose.PULL):
+            with (
+                self.puller.held(),
+                spending(Purpose.PULL),
+                road.watch.doing("pull.cycle", objects=len(marks)),
+            ):
                 ours = [model for model in models if model.sobject in marks]
                 for result in self._read(ours, marks):
                     results.append(result)
@@ -215,7 +219,7 @@ class Cycle:
         names = [result.sobject for result in results]
         watermarks.release(tx, *names, owner=self.puller.road.owner, now=now)
         for result in results:
-            say(result)
+            self.puller.told(result)
 
 
 def _is_usual(mark: Watermark, end: datetime) -> bool:

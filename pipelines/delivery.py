@@ -43,6 +43,8 @@ class Delivery:
     """Whether an action is enabled at this moment."""
     broken: Callable[[Taken, Exception], Settlement]
     """What a bug of ours means for a command."""
+    unforeseen: Callable[[Exception], None] = lambda _: None
+    """Who is told of a bug of ours."""
 
     def letters(self, hand: Hand) -> tuple[list[Letter], list[tuple[Taken, Settlement]]]:
         """Write out what is to be sent; what may not be, or cannot be written out, is set aside."""
@@ -59,6 +61,7 @@ class Delivery:
                 for one in hand.riders.get(entry.id, ()):
                     fields |= command_of(one).resolved(records)
             except KeyError as error:
+                self.unforeseen(error)
                 aside.append((entry, self.broken(entry, error)))
             else:
                 letters.append(Letter(entry, command, fields, locks.get(entry.id)))
@@ -89,6 +92,7 @@ class Delivery:
         except Exception as error:
             # A bug of ours must not hold up the others; whether anything was sent, a look tells.
             log.error("command.broken", exc_info=error)
+            self.unforeseen(error)
             alone = len(letters) > 1
             return [(one, replace(self.broken(one.entry, error), alone=alone)) for one in letters]
 

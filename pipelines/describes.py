@@ -51,14 +51,24 @@ class Describes:
 
     def get(self, sobject: str, *, max_age: timedelta = FRESH) -> Describe | None:
         """Describe an sObject; None when the org has none of that name, or hides it."""
-        with self._store.read() as tx:
-            kept = descriptions.read(tx, sobject)
-        if kept and (self._client is None or self._clock() - kept.fetched_at < max_age):
-            return self._parse(sobject, kept.fetched_at, kept.body)
+        fetched_at, known = self._kept(sobject)
+        if fetched_at and self._is_fresh(fetched_at, max_age):
+            return known
         if self._client is None:
             raise LookupError(f"{sobject} has not been described yet")
-        known = self._parse(sobject, kept.fetched_at, kept.body) if kept else None
         return self._ask(self._client, sobject, known)
+
+    def _kept(self, sobject: str) -> tuple[datetime | None, Describe | None]:
+        """Give when the org was last asked, by whomever, and what it said then."""
+        with self._store.read() as tx:
+            fetched_at = descriptions.as_of(tx, sobject)
+            parsed = self._parsed.get(sobject)
+            if fetched_at is None or (parsed and parsed[0] == fetched_at):
+                return fetched_at, parsed[1] if fetched_at and parsed else None
+            kept = descriptions.read(tx, sobject)
+        if kept is None:
+            return None, None
+        return kept.fetched_at, self._parse(sobject, kept.fetched_at, kept.body)
 
     def serves_once(self, sobject: str) -> bool:
         """Tell whether creates of an sObject may go by the UI API's idempotency key."""

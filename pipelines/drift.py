@@ -214,8 +214,8 @@ def _remember(tx: Connection, plan: Plan, found: Drift, *, now: datetime) -> Non
     fields.keep(tx, found.changed)
     for name, message in found.troubled.items():
         findings.raise_(tx, sobject, FindingKind.FIELD_FROZEN, message, now=now, subject=name)
-    findings.clear(tx, sobject, FindingKind.FIELD_FROZEN, keep=list(found.troubled))
-    _forget_misfits(tx, plan)
+    findings.clear(tx, sobject, FindingKind.FIELD_FROZEN, now=now, keep=list(found.troubled))
+    _forget_misfits(tx, plan, now=now)
     if found.wanting:
         _backfill(tx, sobject, found.wanting, now=now)
     if found.added or found.returned:
@@ -230,13 +230,13 @@ def _backfill(tx: Connection, sobject: str, names: list[str], *, now: datetime) 
         backfills.plan(tx, sobject, f"new fields: {', '.join(names)}", now=now)
 
 
-def _forget_misfits(tx: Connection, plan: Plan) -> None:
+def _forget_misfits(tx: Connection, plan: Plan, *, now: datetime) -> None:
     """Let go of findings on values that fit by now."""
     sobject, kind = plan.model.sobject, FindingKind.VALUE_MISFIT
     if not plan.keeps_extra:
         return
     told = [one.subject for one in findings.every(tx) if (one.sobject, one.kind) == (sobject, kind)]
-    findings.clear(tx, sobject, kind, keep=fields.holding(tx, plan.model, told))
+    findings.clear(tx, sobject, kind, now=now, keep=fields.holding(tx, plan.model, told))
 
 
 def report_misfits(

@@ -15,6 +15,36 @@ from pipelines.permission_set import NAME, permission_set
 WAIT = "10 to 20 minutes"
 """How long a new app, and a changed one, takes to be known at the login hosts."""
 
+# As Setup's pages have it.
+_API = "Manage user data via APIs (api)"
+_AT_ANY_TIME = "Perform requests at any time (refresh_token, offline_access)"
+_AUDIENCE = "Select Profiles and Permission Sets"
+_CREDENTIALS = "Enable Client Credentials Flow"
+_JWT = "Enable JWT Bearer Flow"
+_PKCE = "Require Proof Key for Code Exchange (PKCE) extension for Supported Authorization Flows"
+_PREAUTHORIZED = "Admin approved users are pre-authorized"
+_REFRESH_SECRET = "Require secret for Refresh Token Flow"  # noqa: S105 - a label
+_UNTIL_REVOKED = "Refresh token is valid until revoked"
+_WEB_SECRET = "Require secret for Web Server Flow"  # noqa: S105 - a label
+
+
+_ALL_RECORDS = (
+    "It opens every record of these objects (View All Records); with --shared-records sharing "
+    "decides, and what is not shared with the user is missing from the store."
+)
+_SHARED_RECORDS = (
+    "It opens objects, not records: sharing decides which of them, and what is not shared with "
+    "the user is missing from the store. With --all-records it opens all of them."
+)
+
+
+CALLBACK_PATH = "/callback"
+
+
+def callback_url(port: int) -> str:
+    """Name the address that has to stand among the app's callback URLs, to the letter."""
+    return f"http://localhost:{port}{CALLBACK_PATH}"
+
 
 class Org(StrEnum):
     """Where people log in."""
@@ -30,6 +60,8 @@ class Step:
 
     title: str
     details: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    """What the pages of Setup call the things that are named here, to the letter."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +88,8 @@ class Wishes:
     unattended: bool
     callback_url: str
     login_url: str | None = None
+    all_records: bool = True
+    """Whether the user is to see every record of these objects, whoever owns it."""
 
 
 def guide(wishes: Wishes) -> Guide:
@@ -72,13 +106,13 @@ def guide(wishes: Wishes) -> Guide:
         steps=(
             _app(),
             _oauth(wishes),
+            _permissions(chosen, found, all_records=wishes.all_records),
             _policies(wishes),
-            _permissions(chosen, found),
-            _settings(wishes, scopes),
+            _settings(wishes, scopes, _objects(chosen, found)),
             _link(wishes),
         ),
         needs=found,
-        permission_set=permission_set(found),
+        permission_set=permission_set(found, all_records=wishes.all_records),
     )
 
 
@@ -90,60 +124,75 @@ def _app() -> Step:
                 "In Setup, open External Client App Manager, then New External Client App. New "
                 "connected apps cannot be made since Spring '26; one that you have still serves."
             ),
-            "Name it scsync, give an e-mail address, leave Distribution State at Local.",
+            (
+                "External Client App Name: scsync. Contact Email: an address of yours. "
+                "Distribution State: Local. Go on with step 2 on the same page."
+            ),
+        ),
+        (
+            "External Client App Manager",
+            "New External Client App",
+            "External Client App Name",
+            "Contact Email",
+            "Distribution State",
         ),
     )
 
 
 def _oauth(wishes: Wishes) -> Step:
     common = (
-        "Under API, Enable OAuth.",
+        "Under API (Enable OAuth Settings), tick Enable OAuth.",
         f"Callback URL, to the letter: {wishes.callback_url}",
-        "OAuth scope: Manage user data via APIs (api).",
+        f"OAuth Scopes: {_API}.",
     )
+    labels = ("API (Enable OAuth Settings)", "Enable OAuth", "Callback URL", "OAuth Scopes", _API)
     if wishes.unattended:
         return Step(
             "Set up OAuth",
             (
                 *common,
                 (
-                    "Either Enable JWT Bearer Flow, and upload the certificate of a key of yours: "
-                    "openssl req -x509 -newkey rsa:2048 -nodes -days 730 -subj /CN=scsync "
+                    f"Flow Enablement: either {_JWT}, and upload the certificate of a key of "
+                    "yours: openssl req -x509 -newkey rsa:2048 -nodes -days 730 -subj /CN=scsync "
                     "-keyout app.key -out app.crt"
                 ),
-                "or Enable Client Credentials Flow, which works as one user for all.",
+                f"or {_CREDENTIALS}, which works as one user for all.",
                 "Both renew themselves: no refresh token exists that could be lost.",
+                "Create.",
             ),
+            (*labels, "Flow Enablement", _JWT, _CREDENTIALS, "Create"),
         )
     return Step(
         "Set up OAuth",
         (
             *common,
-            "OAuth scope: Perform requests at any time (refresh_token, offline_access).",
-            "Security: Require Proof Key for Code Exchange (PKCE) on; scsync always sends it.",
-            "Security: Require secret for Web Server Flow, and for Refresh Token Flow, on.",
+            f"OAuth Scopes: {_AT_ANY_TIME}.",
+            f"Security: {_PKCE}: on; scsync always sends it.",
+            f"Security: {_WEB_SECRET}, and {_REFRESH_SECRET}: on.",
+            "Create.",
         ),
+        (*labels, _AT_ANY_TIME, "Security", _PKCE, _WEB_SECRET, _REFRESH_SECRET, "Create"),
     )
 
 
 def _policies(wishes: Wishes) -> Step:
     users = (
-        "On the app's Policies, Permitted Users: Admin approved users are pre-authorized, and the "
-        "permission set of step 4; then nobody else can use the app."
+        f"On the app's page, Policies, Permitted Users: {_PREAUTHORIZED}. Under {_AUDIENCE} tick "
+        f"the permission set {NAME} of step 3; then nobody else can use the app."
     )
+    labels = ("Policies", "Permitted Users", _PREAUTHORIZED, _AUDIENCE, "Save")
     if wishes.unattended:
-        return Step(
-            "Choose the policies",
-            (users, "With client credentials: Run As, an integration user with few rights."),
-        )
+        run_as = "With client credentials, Run As: the user of step 3."
+        return Step("Choose the policies", (users, run_as, "Save."), (*labels, "Run As"))
     return Step(
         "Choose the policies",
         (
             users,
             (
-                "Refresh Token Policy: valid until revoked. An expiry by date ends the link on "
+                f"Refresh Token Policy: {_UNTIL_REVOKED}. An expiry by date ends the link on "
                 "that day, one by disuse ends it after a longer outage; either needs a person."
             ),
+            "Save.",
             (
                 "Refresh token rotation may be on: scsync stores each new token before it uses it. "
                 "With rotation a copy of a token is worthless soon, and a store that was restored "
@@ -151,10 +200,11 @@ def _policies(wishes: Wishes) -> Step:
             ),
             "Salesforce keeps five grants for each user and app; a sixth link ends the oldest.",
         ),
+        (*labels, "Refresh Token Policy", _UNTIL_REVOKED),
     )
 
 
-def _permissions(chosen: Sequence[Action], found: Sequence[Need]) -> Step:
+def _permissions(chosen: Sequence[Action], found: Sequence[Need], *, all_records: bool) -> Step:
     details = [
         (
             f"Put the permission set into permissionsets/{NAME}.permissionset-meta.xml of an sf "
@@ -163,9 +213,10 @@ def _permissions(chosen: Sequence[Action], found: Sequence[Need]) -> Step:
         ),
         f"Assign it: sf org assign permset --name {NAME} --on-behalf-of USERNAME",
         (
-            "It opens objects, not records: sharing decides which of them. To have all, add View "
-            "All Records on each object."
+            "Without sf: in Setup, Permission Sets, make one of that name by the table below, and "
+            "add the user under Manage Assignments."
         ),
+        _ALL_RECORDS if all_records else _SHARED_RECORDS,
     ]
     if any(need.elsewhere for need in found):
         details.append(
@@ -176,10 +227,20 @@ def _permissions(chosen: Sequence[Action], found: Sequence[Need]) -> Step:
             "For articles the user needs Knowledge User (a box on the user), and, to write and "
             "publish, the permissions on articles that your org gives its authors."
         )
-    return Step("Give the user what these actions need", tuple(details))
+    return Step(
+        "Give the user what these actions need",
+        tuple(details),
+        ("Permission Sets", "Manage Assignments", NAME),
+    )
 
 
-def _settings(wishes: Wishes, scopes: Sequence[str]) -> Step:
+def _objects(chosen: Sequence[Action], found: Sequence[Need]) -> list[str]:
+    """Name what the user may read then, beside the users themselves."""
+    opened = [need.sobject for need in found]
+    return list(dict.fromkeys(["User", *opened, *(action.sobject for action in chosen)]))
+
+
+def _settings(wishes: Wishes, scopes: Sequence[str], objects: Sequence[str]) -> Step:
     where = f"SCSYNC_ENVIRONMENT={wishes.environment}"
     if wishes.environment is Org.MY_DOMAIN:
         where = f"SCSYNC_LOGIN_URL={wishes.login_url or 'https://MYDOMAIN.my.salesforce.com'}"
@@ -188,13 +249,15 @@ def _settings(wishes: Wishes, scopes: Sequence[str]) -> Step:
         "Tell scsync",
         (
             f"Wait {WAIT} until the app is active: before, its key is refused (invalid_client_id).",
-            "Copy Consumer Key and Secret from the app's settings into .env, mode 0600:",
+            "From the app's Settings, Consumer Key and Secret, copy both into .env, mode 0600:",
             where,
             "SCSYNC_CLIENT_ID=<consumer key>",
             "SCSYNC_CLIENT_SECRET=<consumer secret>",
             f"SCSYNC_SCOPES={asked}",
             f"SCSYNC_ACTIONS={','.join(wishes.actions)}",
+            f"SCSYNC_OBJECTS={','.join(objects)}",
         ),
+        ("Settings", "Consumer Key and Secret"),
     )
 
 
@@ -206,4 +269,4 @@ def _link(wishes: Wishes) -> Step:
         )
     else:
         ways = ("scsync link", "from a machine without a browser: scsync link --no-browser")
-    return Step("Link, and look", (*ways, "scsync doctor"))
+    return Step("Link, look, and pull", (*ways, "scsync doctor", "scsync pull"))

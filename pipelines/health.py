@@ -51,7 +51,7 @@ def look(
             message = f"no good run since {since:%Y-%m-%d %H:%M} UTC: see its last runs"
             findings.raise_(tx, sobject, FindingKind.SILENCE, message, now=now)
         for sobject in told:
-            findings.clear(tx, sobject, FindingKind.SILENCE)
+            findings.clear(tx, sobject, FindingKind.SILENCE, now=now)
 
 
 def note_zero(tx: Connection, sobject: str, *, read: int, held: int, now: datetime) -> None:
@@ -63,4 +63,4 @@ def note_zero(tx: Connection, sobject: str, *, read: int, held: int, now: dateti
         )
         findings.raise_(tx, sobject, FindingKind.ZERO_ROWS, message, now=now)
     elif read:
-        findings.clear(tx, sobject, FindingKind.ZERO_ROWS)
+        findings.clear(tx, sobject, FindingKind.ZERO_ROWS, now=now)

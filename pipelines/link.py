@@ -7,6 +7,7 @@ from datetime import datetime
 
 import httpx
 import structlog
+from sqlalchemy import Connection
 
 from models.linked_account import AccountState
 from pipelines.terms import Terms
@@ -19,6 +20,8 @@ from store import accounts
 from store.engine import Store
 
 Clock = Callable[[], datetime]
+Noted = Callable[[Connection], None]
+"""Writes down, in the same transaction, who did it."""
 
 log = structlog.get_logger()
 
@@ -100,6 +103,10 @@ class Linker:
         )
 
 
+def _unnoted(_tx: Connection) -> None:
+    """Note nothing: whoever sits at the machine has its own history."""
+
+
 def needs_link(
     refresh_token: str, *, store: Store, cipher: Cipher, name: str = accounts.DEFAULT
 ) -> bool:
@@ -160,13 +167,14 @@ def unlink(
     return revoked
 
 
-def stop(store: Store, name: str) -> bool:
+def stop(store: Store, name: str, *, noted: Noted = _unnoted) -> bool:
     """Suspend the account: no calls, the grant is kept."""
     with store.begin() as tx:
+        noted(tx)
         return accounts.move(tx, name, AccountState.SUSPENDED, "suspended by an operator")
 
 
-def resume(store: Store, name: str) -> bool:
+def resume(store: Store, name: str, *, noted: Noted = _unnoted) -> bool:
     """Let a suspended account work again; a dead grant has to be linked instead."""
     with store.begin() as tx:
         account = accounts.get(tx, name)
@@ -174,4 +182,5 @@ def resume(store: Store, name: str) -> bool:
             return False
         if account.state == AccountState.DEAD:
             raise GrantDead(account.reason or "the grant is dead", remedy="Run scsync link.")
+        noted(tx)
         return accounts.move(tx, name, AccountState.LINKED)

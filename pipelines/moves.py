@@ -1,12 +1,19 @@
 """What an operator does with commands: retry, edit, discard; the audit says who did it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from models.outbox import FAILED, CommandState
 from store import audit, revival
+from store.engine import Store
+
+RETRYABLE = FAILED
+DISCARDABLE = (CommandState.PENDING, *FAILED)
+_CHUNK = 1_000
+"""Commands moved in one transaction: other writers get their turn in between."""
 
 
 class Moved(NamedTuple):
@@ -18,14 +25,39 @@ class Moved(NamedTuple):
     """How many of them will win a conflict that they lost before."""
 
 
+Move = Callable[[Connection, Sequence[str]], Moved]
+
+
+def in_turns(store: Store, ids: Sequence[str], move: Move) -> Moved:
+    """Move commands however many they are."""
+    found = Moved([], [])
+    for start in range(0, len(ids), _CHUNK):
+        with store.begin() as tx:
+            some = move(tx, ids[start : start + _CHUNK])
+        found = Moved(
+            found.own + some.own, found.along + some.along, found.overwriting + some.overwriting
+        )
+    named = set(ids)
+    own = [one for one in (*found.own, *found.along) if one in named]
+    return found._replace(own=own, along=[one for one in found.along if one not in named])
+
+
 def retry(
-    tx: Connection, ids: Sequence[str], *, operator: str, now: datetime, overwrite: bool = False
+    tx: Connection,
+    ids: Sequence[str],
+    *,
+    operator: str | None,
+    now: datetime,
+    overwrite: bool = False,
 ) -> Moved:
-    """Return rejected or dead commands to the queue, and with each what failed for its sake."""
+    """Return rejected or dead commands to the queue, and with each what failed for its sake.
+
+    Without an operator's name nothing is noted: whoever sits at the machine has its own history.
+    """
     overwriting = revival.overwrite(tx, ids) if overwrite else 0
     moved = _told_apart(ids, revival.revive(tx, ids), overwriting)
     detail = {"overwrite": True} if overwrite else None
-    audit.note_all(tx, moved.own, operator=operator, act="command.retry", now=now, detail=detail)
+    _note(tx, moved, "command.retry", operator=operator, now=now, detail=detail)
     return moved
 
 
@@ -35,22 +67,27 @@ def edit(
     fields: Mapping[str, Any],
     manners: Mapping[str, Any],
     *,
-    operator: str,
+    operator: str | None,
     now: datetime,
 ) -> Moved:
     """Change a rejected or dead command and return it to the queue."""
     moved = _told_apart([command_id], revival.edit(tx, command_id, fields, manners))
     # Which fields, not what they hold: a customer's words stand in the command alone.
     detail = {"fields": sorted(fields), **manners}
-    audit.note_all(tx, moved.own, operator=operator, act="command.edit", now=now, detail=detail)
+    _note(tx, moved, "command.edit", operator=operator, now=now, detail=detail)
     return moved
 
 
-def discard(tx: Connection, ids: Sequence[str], *, operator: str, now: datetime) -> Moved:
+def discard(tx: Connection, ids: Sequence[str], *, operator: str | None, now: datetime) -> Moved:
     """Give commands up for good; what waits for one of them is rejected."""
     moved = _told_apart(ids, revival.discard(tx, ids, now=now))
-    audit.note_all(tx, moved.own, operator=operator, act="command.discard", now=now)
+    _note(tx, moved, "command.discard", operator=operator, now=now)
     return moved
+
+
+def _note(tx: Connection, moved: Moved, act: str, **by: Any) -> None:
+    if by["operator"] is not None:
+        audit.note_all(tx, moved.own, act=act, **by)
 
 
 def _told_apart(asked: Sequence[str], moved: Sequence[str], overwriting: int = 0) -> Moved:

@@ -47,7 +47,7 @@ def outlook(
     name, kind = _org(client)
     sobjects = dict.fromkeys(action.sobject for action in actions)
     seen = {sobject: describes.get(sobject, max_age=_NOW) for sobject in sobjects}
-    hidden, locked = _fields(actions, seen)
+    hidden, locked = lacking(actions, seen)
     warnings = () if expected in {None, kind} else (_other_kind(kind, str(expected)),)
     return Outlook(
         org_name=name,
@@ -100,7 +100,8 @@ def _obstacle(action: Action, describe: Describe | None) -> str:
 _Found = dict[str, tuple[str, ...]]
 
 
-def _fields(actions: Sequence[Action], seen: dict[str, Describe | None]) -> tuple[_Found, _Found]:
+def lacking(actions: Sequence[Action], seen: dict[str, Describe | None]) -> tuple[_Found, _Found]:
+    """Name the fields that the actions need: those not shown to the user, those not editable."""
     hidden: _Found = {}
     locked: _Found = {}
     for need in needs(actions):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from models.backfill import Backfill, BackfillState
 from models.finding import Finding, FindingKind
 from models.linked_account import AccountState, LinkedAccount
@@ -17,6 +19,8 @@ from pipelines.health import Interval, silent_for
 from store import accounts, api_calls, backfills, findings, outbox, records, runs, watermarks
 from store.engine import Store
 
+Count = Callable[[Connection, type[SObject]], tuple[int, int]]
+"""Counts live rows and tombstones."""
 _RED = frozenset({FindingKind.ZERO_ROWS, FindingKind.VANISHED, FindingKind.DRIFT})
 """Findings that a person should look at, rather than know of."""
 
@@ -38,6 +42,8 @@ class ObjectStatus:
     skipped: str | None
     missing_fields: int
     silent_for: timedelta | None
+    interval: float
+    """Seconds between its pulls, as things are."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def overview(
     interval: Interval,
     budget: Budget,
     refresh_policy: str | None = None,
+    count: Count = records.count,
 ) -> Overview:
     """Read it all in one transaction, so that the figures fit together."""
     outlook, now = budget.outlook(), clock()
@@ -117,12 +124,13 @@ def overview(
             objects=tuple(
                 _object(
                     model,
-                    records.count(tx, model),
+                    count(tx, model),
                     mark := marks.get(model.sobject) or Watermark(sobject=model.sobject),
                     latest.get(model.sobject),
-                    None
+                    silent=None
                     if model.sobject in busy
                     else silent_for(model, mark, interval=interval, now=now),
+                    interval=interval(model, mark, now),
                 )
                 for model in models
             ),
@@ -159,7 +167,9 @@ def _object(
     rows: tuple[int, int],
     mark: Watermark,
     run: Run | None,
+    *,
     silent: timedelta | None,
+    interval: timedelta,
 ) -> ObjectStatus:
     return ObjectStatus(
         sobject=model.sobject,
@@ -175,4 +185,5 @@ def _object(
         skipped=mark.skipped,
         missing_fields=len(mark.missing_fields or ()),
         silent_for=silent,
+        interval=interval.total_seconds(),
     )

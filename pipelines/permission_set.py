@@ -11,14 +11,14 @@ _NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def permission_set(needs: Sequence[Need]) -> str:
+def permission_set(needs: Sequence[Need], *, all_records: bool) -> str:
     """Write it; what only some orgs have stands in comments."""
     root = ET.Element("PermissionSet", xmlns=_NAMESPACE)
     _add(root, "description", "What scsync needs for the actions that were chosen.")
     root.extend(_fields(needs))
     _add(root, "hasActivationRequired", "false")
     _add(root, "label", NAME)
-    root.extend(_object(need) for need in needs)
+    root.extend(_object(need, all_records=all_records) for need in needs)
     user = ET.SubElement(root, "userPermissions")
     _add(user, "enabled", "true")
     _add(user, "name", "ApiEnabled")
@@ -39,7 +39,7 @@ def _fields(needs: Sequence[Need]) -> Iterator["ET.Element[Any]"]:
             yield ET.Comment(f" {need.sobject}, where your org has them: {names} ")
 
 
-def _object(need: Need) -> ET.Element:
+def _object(need: Need, *, all_records: bool) -> ET.Element:
     found = ET.Element("objectPermissions")
     _add(found, "allowCreate", _flag(need.create))
     _add(found, "allowDelete", _flag(need.delete))
@@ -47,7 +47,7 @@ def _object(need: Need) -> ET.Element:
     _add(found, "allowRead", _flag(need.read))
     _add(found, "modifyAllRecords", "false")
     _add(found, "object", need.sobject)
-    _add(found, "viewAllRecords", "false")
+    _add(found, "viewAllRecords", _flag(all_records))
     return found
 
 

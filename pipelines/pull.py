@@ -102,8 +102,11 @@ class Puller:
         with (
             structlog.contextvars.bound_contextvars(object=model.sobject, run=run_id),
             spending(Purpose.PULL, model.sobject),
+            self.road.watch.doing("pull.object", object=model.sobject) as deed,
         ):
-            return self._ended(model, run_id, work)
+            result = self._ended(model, run_id, work)
+            deed.add(outcome=str(result.outcome), rows=result.rows_read)
+            return result
 
     def held(self) -> AbstractContextManager[None]:
         """Keep all that we read ours while the context is open."""
@@ -131,6 +134,8 @@ class Puller:
         except Exception as error:
             # Whatever it is, it concerns this object only: the others are to be read all the same.
             log.debug("pull.broken", object=model.sobject, exc_info=error)
+            if not isinstance(error, SalesforceError):
+                self.road.watch.unforeseen(error)
             result = failed_by(model, tally, error)
         finally:
             self._finish(run_id, result)
@@ -253,7 +258,15 @@ class Puller:
         with self.road.store.begin() as tx:
             runs.finish(tx, run_id, finished_at=now, **run_values(result))
             watermarks.release(tx, result.sobject, owner=self.road.owner, now=now)
+        self.told(result)
+
+    def told(self, result: Pulled) -> None:
+        """Log how a pull ended, and count it."""
         say(result)
+        count, sobject = self.road.watch.count, result.sobject
+        count("pulls", object=sobject, outcome=str(result.outcome))
+        count("rows_read", result.rows_read, object=sobject)
+        count("rows_written", result.rows_written, object=sobject)
 
 
 def run_values(result: Pulled) -> dict[str, object]:

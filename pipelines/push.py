@@ -2,9 +2,10 @@
 
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -26,6 +27,7 @@ from pipelines.purpose import Purpose, spending
 from pipelines.readback import ReadBack
 from pipelines.submit import Desk
 from pipelines.unclear import Looks
+from pipelines.watch import NOBODY, Watch
 from salesforce.client import Client
 from salesforce.errors import Consequence, Drifted, NotFound, Outdated, SalesforceError
 from store import claims, ingests
@@ -36,6 +38,7 @@ from store.ingests import Crowd
 
 _SETTLED_AT_ONCE = 500
 _FEW = 10
+_AGAIN = frozenset({CommandState.PENDING, CommandState.UNCLEAR})
 
 log = structlog.get_logger()
 
@@ -75,6 +78,7 @@ class Pusher:
     stopping: Callable[[], bool] = lambda: False
     jitter: Callable[[], float] = random.random
     on_settled: Callable[[CommandState], None] | None = None
+    watch: Watch = NOBODY
 
     def drain(self) -> Drained:
         """Apply what is due until nothing is, the account is in trouble, or we are to stop."""
@@ -124,6 +128,7 @@ class Pusher:
             broken=lambda entry, error: retry.broken(
                 error, entry, now=self.clock(), jitter=self.jitter
             ),
+            unforeseen=self.watch.unforeseen,
         )
 
     def _crowd(self) -> Crowd | None:
@@ -134,6 +139,7 @@ class Pusher:
             return ingests.crowd(tx, above=self.ingest_above, now=self.clock())
 
     def _next(self, held: Held, crowd: Crowd | None) -> Hand:
+        began = time.perf_counter()
         while True:
             now = self.clock()
             most = MOST_INGESTED if crowd else MOST
@@ -147,7 +153,12 @@ class Pusher:
             except (IntegrityError, StoreContended):
                 continue  # another worker took a command of the same record in this very moment
             held.extend(claim.until)
+            self._claimed(hand, time.perf_counter() - began)
             return hand
+
+    def _claimed(self, hand: Hand, seconds: float) -> None:
+        traces = self.watch.traces(one.trace for one in hand.entries)
+        self.watch.done("command.claim", seconds, traces, commands=len(hand.entries))
 
     def _renew(self, held: Held) -> None:
         until = self.clock() + SPAN
@@ -163,15 +174,22 @@ class Pusher:
         if crowd:
             done, letters = self._by_bulk(crowd, letters, hand, done, held)
         if any(one.entry.state == CommandState.UNCLEAR for one in letters):
-            done = self._ended(self._delivery.look(letters), hand, done)
+            with self._doing("command.look", letters):
+                done = self._ended(self._delivery.look(letters), hand, done)
             self._clear_jobs(hand)
             return done
         waiting = parcels(letters)
         while waiting and not (done.held_up or self.stopping() or held.is_over()):
             parcel = waiting.pop(0)
-            done = self._ended(self._delivery.send(parcel), hand, done)
+            with self._doing("command.send", parcel.letters):
+                done = self._ended(self._delivery.send(parcel), hand, done)
         self._hand_back([letter.entry for one in waiting for letter in one.letters])
         return done
+
+    def _doing(self, name: str, letters: Sequence[Letter]) -> AbstractContextManager[object]:
+        traces = self.watch.traces(one.entry.trace for one in letters)
+        sobject = letters[0].command.sobject if letters else ""
+        return self.watch.doing(name, traces, object=sobject, commands=len(letters))
 
     def _by_bulk(
         self, crowd: Crowd, letters: list[Letter], hand: Hand, done: Drained, held: Held
@@ -180,7 +198,8 @@ class Pusher:
         fitting = [one for one in letters if fits(one)]
         jobs = self._ingests(held)
         try:
-            verdicts = jobs.send(crowd, fitting)
+            with self._doing("command.ingest", letters):
+                verdicts = jobs.send(crowd, fitting)
         except SalesforceError as error:
             if retry.concerns_account(error):
                 return self._ended([(one, error) for one in letters], hand, done), []
@@ -207,7 +226,8 @@ class Pusher:
         for (letter, verdict), (_, result) in zip(verdicts, results, strict=True):
             if result.state is CommandState.APPLIED:
                 sobject, command_id = letter.command.sobject, letter.entry.id
-                self.read_back.add(sobject, result.result_id, command_id, letter.fields)
+                traced = letter.entry.trace
+                self.read_back.add(sobject, result.result_id, command_id, letter.fields, traced)
             if isinstance(verdict, SalesforceError) and retry.concerns_account(verdict):
                 done = replace(done, held_up=verdict)
         self.read_back.look()
@@ -235,18 +255,31 @@ class Pusher:
         if not results:
             return done
         now = self.clock()
-        ours = self.store.write(
-            lambda tx: claims.settle(tx, results, owner=self.owner, now=now, riders=hand.riders)
-        )
+        with self.watch.doing("command.settle", commands=len(results)):
+            ours = self.store.write(
+                lambda tx: claims.settle(tx, results, owner=self.owner, now=now, riders=hand.riders)
+            )
         is_many = len(results) > _FEW
         for entry, result in results:
             riding = [one for one in hand.riders.get(entry.id, ()) if one.id in ours]
             for one in (entry, *riding):
                 done = self._told(one, result, done, is_ours=one.id in ours, is_many=is_many)
+        self._counted(results)
         if is_many:
             states = Counter(str(result.state) for _, result in results)
             log.info("commands.settled", object=results[0][0].sobject, **states)
         return done
+
+    def _counted(self, results: Sequence[tuple[Taken, Settlement]]) -> None:
+        """Count attempts by how they ended, and by what cause those are made again that are."""
+        kinds = Counter(
+            (entry.sobject, entry.op, str(found.state), found.error_code)
+            for entry, found in results
+        )
+        for (sobject, op, state, code), number in kinds.items():
+            self.watch.count("attempts", number, object=sobject, op=op, outcome=state)
+            if state in _AGAIN:
+                self.watch.count("retries", number, object=sobject, code=code or "")
 
     def _told(
         self,

@@ -22,6 +22,7 @@ from pipelines.describes import Describes
 from pipelines.pages import Batch, by_ids, by_retrieval
 from pipelines.plan import Plan, Skip
 from pipelines.purpose import Purpose, spending
+from pipelines.watch import NOBODY, Watch
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 from store import claims, records
@@ -42,8 +43,10 @@ class _Touched:
     """What was asked of one record since it was last read: by field, the command and the value."""
 
     asked: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    traces: list[str | None] = field(default_factory=list)
 
-    def add(self, command_id: str, fields: Fields) -> None:
+    def add(self, command_id: str, fields: Fields, trace: str | None) -> None:
+        self.traces.append(trace)
         self.asked |= {name: (command_id, value) for name, value in fields.items()}
 
 
@@ -57,11 +60,13 @@ class ReadBack:
         store: Store,
         describes: Describes,
         clock: Callable[[], datetime],
+        watch: Watch = NOBODY,
     ) -> None:
         self._client = client
         self._store = store
         self._describes = describes
         self._clock = clock
+        self._watch = watch
         self._lock = threading.Lock()
         self._touched: dict[str, dict[str, _Touched]] = {}
         self._since = clock()
@@ -81,7 +86,14 @@ class ReadBack:
             if is_last:
                 self.flush()
 
-    def add(self, sobject: str, record_id: str | None, command_id: str, fields: Fields) -> None:
+    def add(
+        self,
+        sobject: str,
+        record_id: str | None,
+        command_id: str,
+        fields: Fields,
+        trace: str | None = None,
+    ) -> None:
         """Note a touched record."""
         if not record_id:
             return
@@ -89,7 +101,7 @@ class ReadBack:
             if not self._touched:
                 self._since = self._clock()
             records_ = self._touched.setdefault(sobject, {})
-            records_.setdefault(record_id, _Touched()).add(command_id, fields)
+            records_.setdefault(record_id, _Touched()).add(command_id, fields, trace)
 
     def look(self) -> None:
         """Read when a retrieval is full, or the first has waited long enough."""
@@ -110,8 +122,14 @@ class ReadBack:
                 self._tried(sobject, part)
 
     def _tried(self, sobject: str, touched: Mapping[str, _Touched]) -> None:
+        traces = self._watch.traces(one for some in touched.values() for one in some.traces)
         try:
-            with spending(Purpose.READBACK, sobject):
+            with (
+                spending(Purpose.READBACK, sobject),
+                self._watch.doing(
+                    "command.read_back", traces, object=sobject, records=len(touched)
+                ),
+            ):
                 self._read(sobject, touched)
         except (Skip, LookupError) as reason:
             log.debug("readback.skipped", object=sobject, reason=str(reason))

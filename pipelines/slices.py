@@ -60,7 +60,8 @@ class Slices:
         while part := self._taken():
             with structlog.contextvars.bound_contextvars(slice=part.number):
                 try:
-                    self._read(part, tally, on_progress)
+                    with self.road.watch.doing("backfill.slice", object=part.sobject):
+                        self._read(part, tally, on_progress)
                 except LeaseLost as error:
                     log.warning("slice.taken_over", why=str(error))
                 except BaseException:

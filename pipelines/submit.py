@@ -22,6 +22,7 @@ from pipelines.intake import Intake
 from pipelines.receipts import Progress, Receipt, Receipts
 from pipelines.rehearsal import Rehearsal
 from pipelines.validate import Problem
+from pipelines.watch import NOBODY, Watch
 from store import dependencies, lanes, outbox, revival
 from store.engine import Store
 from store.outbox import Row
@@ -38,6 +39,7 @@ class Desk(Rules):
     """Where commands are handed in: the one door for the command line, Python and messages."""
 
     clock: Clock
+    watch: Watch = NOBODY
 
     def submit(self, commands: Iterable[Command], *, beside: Beside = _NOTHING) -> list[Receipt]:
         """Store all of these commands, or none; raises `Refused` with every reason."""
@@ -88,7 +90,7 @@ class Desk(Rules):
         beside: Beside = _NOTHING,
     ) -> Iterator[Receipts]:
         with closing(Receipts()) as receipts:
-            with closing(Spool()) as spool:
+            with self.watch.doing("command.submit") as deed, closing(Spool()) as spool:
                 for chunk in chunks:
                     spool.add(chunk)
                     report(Progress(spool.commands, 0))
@@ -98,15 +100,17 @@ class Desk(Rules):
                     beside(tx, receipts)
 
                 self.store.write(store)
+                deed.add(commands=receipts.total)
             yield receipts
 
     def _append_all(
         self, tx: Connection, spool: Spool, receipts: Receipts, report: Callable[[Progress], None]
     ) -> None:
         receipts.clear()
+        trace = self.watch.context()
         with outbox.room(tx):
             for chunk in spool:
-                receipts.add(*append(tx, chunk, now=self.clock()))
+                receipts.add(*append(tx, chunk, now=self.clock(), trace=trace))
                 report(Progress(spool.commands, receipts.total))
 
     def _rehearsed(self, chunks: Iterable[Chunk]) -> Rehearsal:
@@ -146,14 +150,21 @@ class Desk(Rules):
         follow(tx, Chunk(outbox.columns_of([row])), self.clock())
 
 
-def drop_in(command: Command, *, store: Store, now: datetime, key: str | None = None) -> None:
+def drop_in(
+    command: Command,
+    *,
+    store: Store,
+    now: datetime,
+    key: str | None = None,
+    trace: str | None = None,
+) -> None:
     """Store a command unchecked, as any program may: it is admitted like all such rows."""
     values = {name: getattr(command, name, None) for name in Row._fields}
     values["idempotency_key"] = command.idempotency_key or key
     values |= {"fields": as_json(command.fields), "depends_on": as_json(command.depends_on or None)}
     row = Row._make(values[name] for name in Row._fields)
     with store.begin() as tx:
-        outbox.append(tx, outbox.columns_of([row]), now=now)
+        outbox.append(tx, outbox.columns_of([row]), now=now, trace=trace)
 
 
 def read(entry: OutboxEntry) -> Command:

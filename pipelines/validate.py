@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 from models.command import REFERENCE, Command, Fields, Op, Usual, is_reference
 from salesforce.describe import Describe, FieldDescribe
 
-_TEXT = frozenset(
+TEXT = frozenset(
     {"string", "textarea", "email", "phone", "url", "combobox", "encryptedstring", "base64"}
 )
-_NUMBERS = frozenset({"double", "currency", "percent"})
-_WHOLE = frozenset({"int", "long"})
+NUMBERS = frozenset({"double", "currency", "percent"})
+WHOLE = frozenset({"int", "long"})
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _KNOWLEDGE = "__kav"
 _MOVES = frozenset({Op.PUBLISH, Op.ARCHIVE})
@@ -65,7 +65,8 @@ class Checks:
         self._prefix = describe.key_prefix or ""
         self._takers: dict[str, Taker] = {}
         self._keys: dict[str, FieldDescribe] = {}
-        self._required = [one.name for one in _wanted(describe)] if op is Op.CREATE else []
+        required = required_to_create(describe) if op is Op.CREATE else []
+        self._required = [one.name for one in required]
 
     def passed(self, one: Command | Usual) -> Form | None:
         """Give the form of a command that is all right; None leaves it to `problems` to say."""
@@ -114,7 +115,7 @@ class Checks:
 
     def _learnt(self, name: str) -> Taker | None:
         field = self.describe.field(name)
-        if field is None or self._op is Op.DELETE or not _writable(self._op, field):
+        if field is None or self._op is Op.DELETE or not writable(self._op, field):
             return None
         return self._takers.setdefault(name, _taker(self._op, field))
 
@@ -205,7 +206,7 @@ def _wrong_key(field: FieldDescribe, key: str) -> str | None:
     if key in {".", ".."}:
         return f"{key!r} cannot stand in an address: Salesforce would not find the record"
     # Keys travel as text, whatever the field's type.
-    return _wrong_text(field, key) if field.type in _TEXT else None
+    return _wrong_text(field, key) if field.type in TEXT else None
 
 
 def _record_id(command: Command, describe: Describe) -> Iterator[Problem]:
@@ -269,7 +270,7 @@ def _field(command: Command, describe: Describe, name: str, value: Any) -> Itera
     key = command.external_id_field
     if command.op in {Op.CREATE, Op.UPSERT} and key and field.name.lower() == key.lower():
         yield Problem("FIELDS", name, "the external id stands in external_id: leave it out here")
-    if not _writable(command.op, field):
+    if not writable(command.op, field):
         yield Problem("INVALID_FIELD_FOR_INSERT_UPDATE", name, f"cannot be written by {command.op}")
         return
     if value is None:
@@ -283,7 +284,7 @@ def _field(command: Command, describe: Describe, name: str, value: Any) -> Itera
         yield Problem("INVALID_VALUE", name, message)
 
 
-def _writable(op: Op, field: FieldDescribe) -> bool:
+def writable(op: Op, field: FieldDescribe) -> bool:
     if op is Op.CREATE:
         return field.createable
     return field.updateable if op is Op.UPDATE else field.createable or field.updateable
@@ -297,7 +298,7 @@ def _taker(op: Op, field: FieldDescribe) -> Taker:
             return is_reference(value)
         return _wrong(field, value) is None
 
-    if field.type in _TEXT and field.type != "email":
+    if field.type in TEXT and field.type != "email":
         return Taker(field.name, field.length or _NO_END, takes)
     if field.type != "picklist":
         return Taker(field.name, _NONE, takes)
@@ -309,16 +310,16 @@ def _taker(op: Op, field: FieldDescribe) -> Taker:
 
 def _wrong(field: FieldDescribe, value: Any) -> str | None:  # noqa: PLR0911 - one line a type
     kind = field.type
-    if kind in _TEXT:
+    if kind in TEXT:
         return _wrong_text(field, value)
     if kind in {"picklist", "multipicklist"}:
         return _wrong_choice(field, value)
     if kind == "boolean":
         return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
-    if kind in _WHOLE:
+    if kind in WHOLE:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return None if whole else f"must be a whole number, not {value!r}"
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return _wrong_number(field, value)
     if kind in {"reference", "id"}:
         good = isinstance(value, str) and is_id(value)
@@ -383,12 +384,12 @@ def _required(command: Command, describe: Describe) -> Iterator[Problem]:
         return
     given = {name.lower() for name, value in command.fields.items() if value is not None}
     given.add((command.external_id_field or "").lower())
-    for field in _wanted(describe):
+    for field in required_to_create(describe):
         if field.name.lower() not in given:
             yield Problem("REQUIRED_FIELD_MISSING", field.name, "is required to create a record")
 
 
-def _wanted(describe: Describe) -> list[FieldDescribe]:
+def required_to_create(describe: Describe) -> list[FieldDescribe]:
     return [f for f in describe.fields if f.required_on_create and f.type != "boolean"]
 
 

@@ -30,8 +30,16 @@ class AccountVault:
     """One account's tokens, shared by every thread and process over the store."""
 
     def __init__(
-        self, store: Store, name: str, *, cipher: Cipher, clock: Clock, span: timedelta = LEASE
+        self,
+        store: Store,
+        name: str,
+        *,
+        cipher: Cipher,
+        clock: Clock,
+        span: timedelta = LEASE,
+        suspended_too: bool = False,
     ) -> None:
+        self._suspended_too = suspended_too
         self._store = store
         self._name = name
         self._cipher = cipher
@@ -46,7 +54,8 @@ class AccountVault:
             return known[1]
         with self._store.read() as tx:
             account = accounts.get(tx, self._name)
-        token = self._token(_usable(account, self._name))
+        usable = _usable(account, self._name, suspended_too=self._suspended_too)
+        token = self._token(usable)
         self._known = (time.monotonic(), token)
         return token
 
@@ -85,7 +94,7 @@ class AccountVault:
     def bury(self, reason: str, owner: str) -> None:
         self._known = None
         with self._store.begin() as tx:
-            accounts.bury(tx, self._name, reason, owner=owner)
+            accounts.bury(tx, self._name, reason, owner=owner, now=self._clock())
 
     def _token(self, account: LinkedAccount) -> Token:
         return Token(
@@ -131,14 +140,14 @@ def _seal(text: str | None, cipher: Cipher) -> str | None:
     return cipher.encrypt(text.encode()).decode() if text else None
 
 
-def _usable(account: LinkedAccount | None, name: str) -> LinkedAccount:
+def _usable(account: LinkedAccount | None, name: str, *, suspended_too: bool) -> LinkedAccount:
     if account is None:
         raise GrantDead(
             f"account {name} is not linked",
             code="NOT_LINKED",
             remedy="Run scsync link, or set SCSYNC_REFRESH_TOKEN.",
         )
-    if account.state == AccountState.SUSPENDED:
+    if account.state == AccountState.SUSPENDED and not suspended_too:
         raise GrantDead(
             f"account {name} is suspended", code="SUSPENDED", remedy="Run scsync accounts resume."
         )

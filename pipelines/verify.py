@@ -211,9 +211,9 @@ class Verifier:
                 if message:
                     findings.raise_(tx, sobject, kind, message, now=now)
                 else:
-                    findings.clear(tx, sobject, kind)
+                    findings.clear(tx, sobject, kind, now=now)
             if not found.surplus and not found.has_more:
-                findings.clear(tx, sobject, FindingKind.DELETE_LOG_GAP)
+                findings.clear(tx, sobject, FindingKind.DELETE_LOG_GAP, now=now)
         level = log.warning if found.drifted else log.info
         level("verify.finished", object=sobject, compared=found.compared, **found.causes)
         return found

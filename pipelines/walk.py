@@ -15,6 +15,7 @@ from models.watermark import Position, Watermark, Window
 from pipelines import drift, settling
 from pipelines.pages import Batch, batches, by_id
 from pipelines.plan import PAGE, Plan
+from pipelines.watch import NOBODY, Watch
 from salesforce import soql
 from salesforce.client import Client
 from salesforce.errors import ProtocolError, SalesforceError
@@ -108,6 +109,7 @@ class Road:
     on_page: Sequence[OnPage] = ()
     on_window: Sequence[OnWindow] = ()
     page_size: int = PAGE
+    watch: Watch = NOBODY
 
     def server_now(self) -> datetime:
         """Ask for the server's time by a call that costs nothing of the budget."""
@@ -186,6 +188,13 @@ class Walk:
 
     def _through(self, window: Window, after: Position | None, now: datetime) -> datetime:
         """Read a window and close it; give its end, which is earlier if it was too much."""
+        with self.road.watch.doing("pull.window", object=self.plan.model.sobject) as deed:
+            before = self.tally.rows_read
+            end = self._read(window, after, now)
+            deed.add(rows=self.tally.rows_read - before, until=end.isoformat())
+        return end
+
+    def _read(self, window: Window, after: Position | None, now: datetime) -> datetime:
         self.tally.since, self.tally.until = self.tally.since or window.since, window.until
         total = self._count(window, after)
         self._report(total)

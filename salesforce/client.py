@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from salesforce.grants import Grant
     from salesforce.oauth import AppCredentials
+    from salesforce.session import Watch
     from salesforce.values import Usage
     from salesforce.vault import TokenVault
 
@@ -33,7 +34,8 @@ class Client(Reads, Writes, Bulk, Ingest):
     """One account's API; safe to share among threads, and to be closed once.
 
     `before_call` is told of each call that counts and may refuse it by raising; `on_call` hears of
-    each answer, with the usage that it reports.
+    each answer, with the usage that it reports. `watch` is entered around each request with its
+    kind and method, and told the status of the answer.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         user_agent: str = "scsync",
         before_call: Callable[[str], None] | None = None,
         on_call: Callable[[str, Usage | None], None] | None = None,
+        watch: Watch | None = None,
         transport: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | None = None,
     ) -> None:
@@ -60,6 +63,7 @@ class Client(Reads, Writes, Bulk, Ingest):
             user_agent=user_agent,
             before_call=before_call,
             on_call=on_call,
+            watch=watch,
             transport=transport,
             verify=verify or trust(),
         )

@@ -15,6 +15,7 @@ from salesforce.oauth import NOTHING_SENT
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from salesforce.calls import Call
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from salesforce.refresh import Witness
     from salesforce.values import Usage
     from salesforce.vault import TokenVault
+
+    Watch = Callable[[str, str], AbstractContextManager[Callable[[int], None]]]
 
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=30, pool=60)
 # An idle connection that the server closes meanwhile leaves a write unclear: give it up first.
@@ -42,6 +45,7 @@ class Session:
         user_agent: str,
         before_call: Callable[[str], None] | None,
         on_call: Callable[[str, Usage | None], None] | None,
+        watch: Watch | None,
         transport: httpx.BaseTransport | None,
         verify: ssl.SSLContext,
     ) -> None:
@@ -49,6 +53,7 @@ class Session:
         self.server_time: datetime | None = None
         self._before_call = before_call
         self._on_call = on_call
+        self._watch = watch or _nobody
         self._http = httpx.Client(
             headers={
                 "Accept": "application/json",
@@ -66,13 +71,15 @@ class Session:
     def send(self, call: Call) -> wire.Reply:
         """Try once; the answer may still be an error in itself."""
         request = self._admitted(call)
-        try:
-            reply = self._exchange(request)
-        except httpx.RequestError as error:
-            raise _lost(call, error) from error
-        except ProtocolError as error:
-            error.outcome_unknown = call.writes
-            raise
+        with self._watch(call.kind, call.method) as answered:
+            try:
+                reply = self._exchange(request)
+            except httpx.RequestError as error:
+                raise _lost(call, error) from error
+            except ProtocolError as error:
+                error.outcome_unknown = call.writes
+                raise
+            answered(reply.status)
         self._note(call, reply.headers)
         return reply
 
@@ -80,15 +87,17 @@ class Session:
     def stream(self, call: Call) -> Iterator[wire.Stream]:
         """Try once, and hand on the answer before its body is here; leaving closes the line."""
         request = self._admitted(call)
-        try:
-            response = self._http.send(request, auth=self._auth, stream=True)
-        except httpx.RequestError as error:
-            raise _lost(call, error) from error
-        try:
-            self._note(call, response.headers)
-            yield wire.Stream(response.status_code, response.headers, _chunks(call, response))
-        finally:
-            response.close()
+        with self._watch(call.kind, call.method) as answered:
+            try:
+                response = self._http.send(request, auth=self._auth, stream=True)
+            except httpx.RequestError as error:
+                raise _lost(call, error) from error
+            try:
+                answered(response.status_code)
+                self._note(call, response.headers)
+                yield wire.Stream(response.status_code, response.headers, _chunks(call, response))
+            finally:
+                response.close()
 
     def close(self) -> None:
         self._http.close()
@@ -112,6 +121,12 @@ class Session:
         self.server_time = wire.server_time(headers) or self.server_time
         if self._on_call and call.is_counted:
             self._on_call(call.kind, wire.usage(headers))
+
+
+@contextmanager
+def _nobody(_kind: str, _method: str) -> Iterator[Callable[[int], None]]:
+    """Look on as nobody does."""
+    yield lambda _status: None
 
 
 def _body(response: httpx.Response) -> bytes:

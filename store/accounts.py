@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from models.incident import IncidentKind
 from models.linked_account import AccountState, LinkedAccount
+from store import incidents
 from store.errors import LeaseLost
 
 DEFAULT = "default"
@@ -84,6 +86,7 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
             index_elements=["name"], set_={**content, "version": _table.c.version + 1}
         )
     )
+    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
 
 
 def lease(
@@ -117,13 +120,14 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     token that is good, even if the account was given up for dead meanwhile.
     """
     alive = case((_table.c.state == AccountState.DEAD, AccountState.LINKED), else_=_table.c.state)
+    reason = case((_table.c.state == AccountState.SUSPENDED, _table.c.reason))
     renewed = tx.execute(
         update(_table)
         .where(_table.c.name == name, _table.c.version == seen)
         .values(
             version=_table.c.version + 1,
             state=alive,
-            reason=None,
+            reason=reason,
             lease_owner=None,
             lease_until=None,
             refresh_sent_at=None,
@@ -134,6 +138,7 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     ).scalar_one_or_none()
     if renewed is None:
         raise LeaseLost(f"another process has renewed the grant of account {name}")
+    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
     return int(renewed)
 
 
@@ -155,17 +160,19 @@ def lapse(tx: Connection, name: str, *, owner: str) -> None:
     _end_lease(tx, name, owner)
 
 
-def bury(tx: Connection, name: str, reason: str, *, owner: str) -> None:
+def bury(tx: Connection, name: str, reason: str, *, owner: str, now: datetime) -> None:
     """Mark the grant dead, unless somebody else is renewing it."""
-    _end_lease(tx, name, owner, state=AccountState.DEAD, reason=reason)
+    if _end_lease(tx, name, owner, state=AccountState.DEAD, reason=reason):
+        incidents.open_(tx, IncidentKind.GRANT_DEAD, reason, now=now)
 
 
-def _end_lease(tx: Connection, name: str, owner: str, **values: Any) -> None:
-    tx.execute(
+def _end_lease(tx: Connection, name: str, owner: str, **values: Any) -> bool:
+    ended = tx.execute(
         update(_table)
         .where(_table.c.name == name, _table.c.lease_owner == owner)
         .values(lease_owner=None, lease_until=None, **values)
     )
+    return ended.rowcount == 1
 
 
 def move(tx: Connection, name: str, state: AccountState, reason: str | None = None) -> bool:

@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Integer,
     Select,
     and_,
     bindparam,
@@ -23,13 +25,14 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
     update,
 )
 
 from models.columns import UtcDateTime
 from models.outbox import IN_FLIGHT, Attempt, CommandState, Ready, Taken
-from store import dependencies, lanes
-from store.conditions import commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
+from store import dead_letters, dependencies, lanes
+from store.conditions import Moment, commands, is_, is_free, is_in_flight, is_new, is_open, is_ready
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _NO_END = 2**62
@@ -40,6 +43,7 @@ _COLUMNS = [commands.c[name] for name in Taken.columns()]
 _FIRST, _AHEAD, _FLYING, _SIBLING, _NEW = (
     commands.alias(name) for name in ("first", "ahead", "flying", "sibling", "new")
 )
+_NOW = bindparam("now", type_=UtcDateTime)
 LOST = "the worker was lost before it could tell the outcome"
 
 
@@ -94,8 +98,9 @@ def claim(
     Of those that travel each by itself only a few are taken: other drains take the others.
     """
     lanes.wake(tx, now=claim.now)
-    ordered = due_query(claim.now, among)
-    found = [Taken(*row) for row in tx.execute(_locked(tx, ordered.limit(claim.limit)))]
+    ordered = _DUE if among is None else due_query(_NOW, among)
+    query = _locked(tx, ordered.limit(claim.limit))
+    found = [Taken(*row) for row in tx.execute(query, {"now": claim.now})]
     single = [one.id for one in found if is_single(one)]
     left = set(single[most_single:])
     picked = [one for one in found if one.id not in left]
@@ -106,20 +111,21 @@ def claim_unclear(
     tx: Connection, claim: Claim, *, jobs: Collection[str] | None = None
 ) -> list[Taken]:
     """Take commands whose answer was lost, of some jobs or of any, to find out about them."""
-    of_jobs = true() if jobs is None else commands.c.job_id.in_(jobs)
-    unclear = select(*_COLUMNS).where(_unclear(claim.now), of_jobs).limit(claim.limit)
-    picked = [Taken(*row) for row in tx.execute(_locked(tx, unclear))]
+    unclear = _UNCLEAR if jobs is None else _UNCLEAR.where(commands.c.job_id.in_(jobs))
+    query = _locked(tx, unclear.limit(claim.limit))
+    picked = [Taken(*row) for row in tx.execute(query, {"now": claim.now})]
     return _take(tx, picked, claim, state=CommandState.UNCLEAR, more_attempts=0)
 
 
 def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
     """Give the command right behind each of these in its lane, if it waits for nothing else."""
-    query = behind_query(ids, now)
-    return [Taken(*row) for row in tx.execute(_locked(tx, query))] if ids else []
+    values = {"ids": ids, "now": now}
+    rows = tx.execute(_locked(tx, BEHIND), values) if ids else ()
+    return [Taken(*row) for row in rows]
 
 
-def behind_query(ids: Sequence[str], now: datetime) -> Select[Any]:
-    """Choose the commands right behind these, without taking hold of them."""
+def _behind() -> Select[Any]:
+    ids: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
     following = (
         select(func.min(_AHEAD.c.seq))
         .where(_AHEAD.c.lane == _FIRST.c.lane, _AHEAD.c.seq > _FIRST.c.seq, is_open(_AHEAD))
@@ -132,7 +138,7 @@ def behind_query(ids: Sequence[str], now: datetime) -> Select[Any]:
         is_(CommandState.PENDING),
         commands.c.waits_for == 0,
         ~commands.c.alone,
-        or_(commands.c.not_before.is_(None), commands.c.not_before <= now),
+        or_(commands.c.not_before.is_(None), commands.c.not_before <= _NOW),
         commands.c.carrier.is_(None),
     )
 
@@ -214,6 +220,7 @@ def settle(
     for entry, found in settled:
         if found.state in {CommandState.REJECTED, CommandState.DEAD}:
             freed |= dependencies.fail(tx, entry.id, now=now)
+    dead_letters.tell(tx, [one for one in settled if one[1].state is CommandState.DEAD], now=now)
     lanes.refresh(tx, {entry.lane for entry, _ in settled if entry.lane} | freed, now=now)
     return ours | set(applied)
 
@@ -248,9 +255,12 @@ def hand_back(tx: Connection, entries: Sequence[Taken], *, owner: str, now: date
     lanes.refresh(tx, freed, now=now)
 
 
-def due_query(now: datetime, among: ColumnElement[bool] | None = None) -> Select[Any]:
+def due_query(now: Moment, among: ColumnElement[bool] | None = None) -> Select[Any]:
     """Choose what may be sent now, at most one of each lane, the urgent first, then the oldest."""
-    due = select(*_COLUMNS).where(is_due(now), among if among is not None else true())
+    return _in_order(select(*_COLUMNS).where(is_due(now), among if among is not None else true()))
+
+
+def _in_order(due: Select[Any]) -> Select[Any]:
     return due.order_by(commands.c.priority.desc(), commands.c.seq)
 
 
@@ -261,16 +271,21 @@ def has_due(tx: Connection, *, now: datetime) -> bool:
 
 def waiting(tx: Connection, *, now: datetime, most: int) -> int:
     """Count what a drain would find to do, up to so many."""
-    lost = and_(is_in_flight(), commands.c.lease_until < now)
-    timed = and_(is_ready(Ready.TIMED), commands.c.not_before <= now)
-    number = 0
-    # One question each: every one has a small index of its own.
-    for condition in (is_due(now), is_new(), timed, lost, _unclear(now)):
-        some = select(commands.c.id).where(condition).limit(most - number).subquery()
-        number += tx.execute(select(func.count()).select_from(some)).scalar_one()
-        if number >= most:
-            break
-    return number
+    found: int = tx.execute(WAITING, {"now": now, "most": most}).scalar_one()
+    return found
+
+
+def _waiting() -> Select[Any]:
+    lost = and_(is_in_flight(), commands.c.lease_until < _NOW)
+    timed = and_(is_ready(Ready.TIMED), commands.c.not_before <= _NOW)
+    most = bindparam("most", type_=Integer)
+    # One part each: every one has a small index of its own. In order what is due, though nobody
+    # asks for it: SQLite would go by `seq` through all that waits.
+    conditions = (is_new(), timed, lost, _unclear(_NOW))
+    parts = [_in_order(select(commands.c.id).where(is_due(_NOW)))]
+    parts += (select(commands.c.id).where(one) for one in conditions)
+    together = union_all(*(select(part.limit(most).subquery()) for part in parts)).subquery()
+    return select(func.count()).select_from(select(together).limit(most).subquery())
 
 
 def note_job(tx: Connection, ids: Sequence[str], job_id: str | None, *, owner: str) -> int:
@@ -307,7 +322,7 @@ def note_standing(tx: Connection, found: Mapping[str, Mapping[str, Any]]) -> Non
     )
 
 
-def _unclear(now: datetime) -> ColumnElement[bool]:
+def _unclear(now: Moment) -> ColumnElement[bool]:
     return and_(
         is_in_flight(),
         is_(CommandState.UNCLEAR),
@@ -321,7 +336,7 @@ def _oldest_new() -> Any:
     return select(func.min(_NEW.c.seq)).where(is_new(_NEW)).scalar_subquery()
 
 
-def is_due(now: datetime) -> ColumnElement[bool]:
+def is_due(now: Moment) -> ColumnElement[bool]:
     first_of_lane = (
         select(func.min(_AHEAD.c.seq))
         .where(_AHEAD.c.lane == commands.c.lane, is_open(_AHEAD))
@@ -516,3 +531,12 @@ def _end(tx: Connection, ends: Sequence[_Ending], *, outcome: CommandState, now:
         told = {name: value for name, value in told.items() if value is not None}
         these = (_attempts.c.command_id.in_(ids), _attempts.c.number == number)
         tx.execute(statement.where(*these).values(told))
+
+
+# Made once: to write such a statement out takes longer than to have it answered.
+_DUE = due_query(_NOW)
+_UNCLEAR = select(*_COLUMNS).where(_unclear(_NOW))
+BEHIND = _behind()
+"""The commands right behind those of `ids`, as of `now`, without taking hold of them."""
+WAITING = _waiting()
+"""Counts what a drain would find to do as of `now`, up to `most`."""

@@ -40,6 +40,10 @@ def is_new(table: FromClause = commands) -> ColumnElement[bool]:
     return and_(is_(CommandState.PENDING, table), table.c.lane.is_(None))
 
 
-def is_free(now: datetime, table: FromClause = commands) -> ColumnElement[bool]:
+Moment = datetime | ColumnElement[datetime]
+"""An instant, or the place in a statement made once where it is put."""
+
+
+def is_free(now: Moment, table: FromClause = commands) -> ColumnElement[bool]:
     """Choose what nobody holds, or somebody who is lost."""
     return or_(table.c.lease_until.is_(None), table.c.lease_until < now)

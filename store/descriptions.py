@@ -15,6 +15,14 @@ def read(tx: Connection, sobject: str) -> Description | None:
     return Description(**row) if row else None
 
 
+def as_of(tx: Connection, sobject: str) -> datetime | None:
+    """Say when the org was last asked; the description itself is a hundred kilobytes or so."""
+    found: datetime | None = tx.execute(
+        select(_table.c.fetched_at).where(_table.c.sobject == sobject)
+    ).scalar()
+    return found
+
+
 def keep(tx: Connection, sobject: str, body: str | None, *, fetched_at: datetime) -> None:
     """Store what the org just said; None: it has no such sObject, or hides it."""
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 
 from store.errors import StoreContended, StoreError, StoreUnavailable
 
 T = TypeVar("T")
 
 BUSY_MS = 30_000
+_DEADLOCK = "40P01"
 _MOST_TURNS = 8
 """How often work is begun anew that stood in another's way: each time one of them gets through."""
 
@@ -91,11 +91,23 @@ def translated() -> Iterator[None]:
         # Of a damaged file SQLite says DatabaseError itself; other subclasses are about values.
         if type(error) not in {DatabaseError, OperationalError, InterfaceError}:
             raise
-        if isinstance(error.orig, psycopg.errors.DeadlockDetected):
+        if sqlstate(error) == _DEADLOCK:
             raise StoreContended("two transactions of the store waited for each other") from error
         raise _explain(str(error.orig or error)) from error
-    except (psycopg.OperationalError, sqlite3.OperationalError) as error:
+    except _outages() as error:
         raise _explain(str(error)) from error
+
+
+def _outages() -> tuple[type[Exception], ...]:
+    """Name what drivers raise where they are spoken to directly."""
+    import psycopg
+
+    return (psycopg.OperationalError, sqlite3.OperationalError)
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """Give PostgreSQL's code of an error; None where it is not of PostgreSQL."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _driver(connection: Connection) -> Any:

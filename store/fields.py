@@ -4,21 +4,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from models.columns import Kind
 from models.description import Description
 from models.field_state import FieldState
 from models.finding import Finding, FindingKind
 from models.sobject import SObject
+from store.engine import sqlstate
 
 _table = FieldState.__table__  # type: ignore[attr-defined]
 _descriptions = Description.__table__  # type: ignore[attr-defined]
 _findings = Finding.__table__  # type: ignore[attr-defined]
 
+_LOCK_NOT_AVAILABLE = "55P03"
 # A waiting ALTER TABLE holds up everybody behind it: rather try again later.
 _PATIENCE = "5s"
 _CREATE_LOCK = 7_265_102  # any number, so that two processes creating one table take turns
@@ -68,8 +70,11 @@ def version(tx: Connection, sobject: str) -> Version:
 
 def known(tx: Connection, sobject: str) -> list[FieldState]:
     """Give what is remembered of an sObject's fields, in the order of their columns' names."""
-    query = select(_table).where(_table.c.sobject == sobject).order_by(_table.c.column_name)
-    return [FieldState(**row) for row in tx.execute(query).mappings()]
+    query = select(FieldState).where(_table.c.sobject == sobject).order_by(_table.c.column_name)
+    with Session(tx, autoflush=False) as session:
+        states = [*session.scalars(query)]
+        session.expunge_all()
+    return states
 
 
 def keep(tx: Connection, states: Sequence[FieldState]) -> None:
@@ -132,6 +137,6 @@ def _patiently(tx: Connection, statement: str) -> Any:
     try:
         return tx.exec_driver_sql(statement)
     except OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        if sqlstate(error) == _LOCK_NOT_AVAILABLE:
             raise TableBusy(str(error.orig).partition("\n")[0]) from error
         raise

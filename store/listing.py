@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from models.outbox import FINISHED, OPEN, CommandState, OutboxEntry
 from store.conditions import commands, is_, is_one_of, is_open
@@ -91,6 +91,34 @@ def latest(tx: Connection, choice: Choice, *, limit: int) -> list[OutboxEntry]:
     return found[:limit]
 
 
+def of_record(tx: Connection, sobject: str, record_id: str, *, limit: int) -> list[OutboxEntry]:
+    """List a record's commands, the youngest first."""
+    found: dict[str, OutboxEntry] = {}
+    for query in record_queries(sobject, record_id, limit=limit):
+        entries = (OutboxEntry(**row) for row in tx.execute(query).mappings())
+        found |= {entry.id: entry for entry in entries}
+    return sorted(found.values(), key=lambda one: one.seq or 0, reverse=True)[:limit]
+
+
+def record_queries(sobject: str, record_id: str, *, limit: int) -> Iterator[Select[Any]]:
+    """Ask for a record's commands, each question by an index.
+
+    What is open is found by its lane, what was applied by its result; of what failed or was given
+    up, which is less by far, all is looked through.
+    """
+    ended = [state for state in FINISHED if state is not CommandState.APPLIED]
+    named = commands.c.record_id == record_id
+    lane = is_open() & (commands.c.lane == f"{sobject}/{record_id}")
+    yield select(commands).where(lane).order_by(commands.c.seq.desc()).limit(limit)
+    applied = (commands.c.result_id == record_id) & commands.c.result_id.is_not(None)
+    # By an expression: SQLite would rather walk through all commands than sort these.
+    youngest = (commands.c.seq + 0).desc()
+    yield select(commands).where(applied).order_by(youngest).limit(limit)
+    for state in ended:
+        failed = is_one_of(FINISHED) & is_(state) & named
+        yield select(commands).where(failed).order_by(commands.c.finished_at.desc()).limit(limit)
+
+
 def ids(tx: Connection, choice: Choice) -> list[str]:
     """Name all commands that match."""
     found: list[str] = []
@@ -116,6 +144,13 @@ def causes(tx: Connection, choice: Choice) -> Iterator[Cause]:
         query = select(*by, func.count(), func.min(column), func.min(commands.c.seq))
         for row in tx.execute(query.where(condition).group_by(*by)):
             yield Cause(*row)
+
+
+def ids_with_messages(tx: Connection, choice: Choice) -> Iterator[tuple[str, str | None]]:
+    """Name all commands that match, each with what its error says."""
+    for condition, _ in choice.parts():
+        query = select(commands.c.id, commands.c.error_message).where(condition)
+        yield from (tuple(row) for row in tx.execute(query))
 
 
 def ids_by_place(tx: Connection, places: Iterable[int]) -> dict[int, str]:

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import errors
 from sqlalchemy import Connection
 
 from models.columns import Kind, SyncField, instant_text
 from models.sobject import SObject
 from store.errors import BrokenPage, ValueMisfit
 from store.merge import Merge
+
+if TYPE_CHECKING:
+    import psycopg
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
@@ -156,7 +157,7 @@ class _PostgresLoad:
     def _stage(self) -> str:
         return f"csv_{self.merge.stage}"
 
-    def _open_stage(self, cursor: psycopg.Cursor[Any]) -> None:
+    def _open_stage(self, cursor: "psycopg.Cursor[Any]") -> None:
         """Make the stage, or find it as an earlier page of this session left it."""
         cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{self._stage}"])
         if cursor.fetchone() != (None,):
@@ -172,7 +173,7 @@ class _PostgresLoad:
                     f' AND abs("{field.column}") <= {_WHOLE_MAX})'
                 )
 
-    def _copy(self, cursor: psycopg.Cursor[Any], body: Iterator[bytes]) -> int:
+    def _copy(self, cursor: "psycopg.Cursor[Any]", body: Iterator[bytes]) -> int:
         columns = self.merge.columns
         statement = (
             f"COPY {self._stage} ({columns}) FROM STDIN"
@@ -186,17 +187,19 @@ class _PostgresLoad:
 
     def _merge(
         self,
-        driver: psycopg.Connection[Any],
-        cursor: psycopg.Cursor[Any],
+        driver: "psycopg.Connection[Any]",
+        cursor: "psycopg.Cursor[Any]",
         bound: dict[str, datetime],
     ) -> int:
+        from psycopg.errors import CardinalityViolation
+
         merge = self.merge.from_stage
         if self._is_news(cursor):
             merge = self.merge.news_from_stage
         try:
             with driver.transaction():
                 cursor.execute(merge(self._stage), bound, prepare=False)
-        except errors.CardinalityViolation:
+        except CardinalityViolation:
             # The same Id twice in one page: the newest of them counts.
             newest = (
                 f"(SELECT DISTINCT ON (id) * FROM {self._stage} ORDER BY id, system_modstamp DESC)"
@@ -204,7 +207,7 @@ class _PostgresLoad:
             cursor.execute(merge(newest), bound, prepare=False)
         return cursor.rowcount
 
-    def _is_news(self, cursor: psycopg.Cursor[Any]) -> bool:
+    def _is_news(self, cursor: "psycopg.Cursor[Any]") -> bool:
         """Take a page for new when its first rows are: it need not be looked up beforehand."""
         cursor.execute(
             f"SELECT EXISTS (SELECT FROM (SELECT id FROM {self._stage} LIMIT {_FIRST_ROWS}) s"
@@ -217,6 +220,8 @@ class _PostgresLoad:
 @contextmanager
 def _named_by_postgresql() -> Iterator[None]:
     """Say which column refused a value, and what sort of value; never a customer's words."""
+    from psycopg import DataError, errors
+
     try:
         yield
     except (errors.BadCopyFileFormat, errors.CharacterNotInRepertoire) as error:
@@ -226,7 +231,7 @@ def _named_by_postgresql() -> Iterator[None]:
         column = error.diag.column_name or error.diag.constraint_name or "?"
         empty = isinstance(error, errors.NotNullViolation)
         raise ValueMisfit(column, "nothing" if empty else "no whole number") from None
-    except psycopg.DataError as error:
+    except DataError as error:
         found = re.search(r"column ([^:]+): \"(.*)\"", error.diag.context or "", re.DOTALL)
         if found is None:  # it went into the stage, and the table refused it
             raise ValueMisfit("?", error.diag.message_primary or "refused") from None

@@ -3,21 +3,19 @@
 Reporting views change without a migration: they are made anew where their definition differs.
 """
 
-from pathlib import Path
-from typing import cast
+from sqlalchemy import Connection, String, column, inspect, select, table
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-
+from store import history
 from store.engine import Store
 from store.errors import StoreTooNew
 from store.reports import views
 
 VERSION_TABLE = "scsync_schema"
+HEAD = "0007"
+"""The newest of `store/migrations/versions`."""
+
 _LOCK = 7_265_101  # any number, so that two starting processes take turns
+_REVISION = select(column("version_num", String)).select_from(table(VERSION_TABLE))
 
 
 def upgrade(store: Store) -> tuple[str | None, str]:
@@ -28,40 +26,30 @@ def upgrade(store: Store) -> tuple[str | None, str]:
     with store.begin() as tx:
         if not store.is_sqlite:
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        before, head = current(tx), _head()
-        if before != head:
-            _refuse_unknown(before)
+        before = current(tx)
+        if before != HEAD:
+            # Alembic takes longer to load than most commands do, and is seldom wanted.
+            from store import migrating  # noqa: PLC0415
+
+            _refuse_unknown(before, migrating.revisions())
             views.drop(tx)
-            command.upgrade(_config(tx), "head")
+            migrating.run(tx)
+        history.refresh(tx)
         views.refresh(tx)
-    return before, head
+    return before, HEAD
 
 
 def current(tx: Connection) -> str | None:
     """Say which revision the store is at; None for an empty one."""
-    context = MigrationContext.configure(tx, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(tx).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = tx.execute(_REVISION).scalar()
+    return revision
 
 
-def _head() -> str:
-    return cast("str", _scripts().get_current_head())
-
-
-def _refuse_unknown(revision: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
+def _refuse_unknown(revision: str | None, known: set[str]) -> None:
     if revision is not None and revision not in known:
         raise StoreTooNew(
             f"the store is at revision {revision}, which this scsync does not know: a newer "
             "scsync made it; install that version or point SCSYNC_DATABASE_URL elsewhere"
         )
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(None))
-
-
-def _config(tx: Connection | None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = tx
-    return config

@@ -16,6 +16,7 @@ from models.lease import Lease
 from models.outbox import FAILED, OPEN, CommandState, Ready
 from models.run import Run
 from models.watermark import Watermark
+from store import incidents
 from store.conditions import commands, is_, is_one_of, is_open
 
 CODE = "OTHER_ORG"
@@ -72,6 +73,7 @@ def let_go(tx: Connection, message: str, *, now: datetime) -> None:
         tx.execute(delete(model.table()))
     for kept in _OURS:
         tx.execute(delete(kept))
+    incidents.close_every(tx, now=now)
     tx.execute(
         update(commands)
         .where(or_(is_one_of(OPEN), is_one_of(FAILED)))

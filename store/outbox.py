@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import (
     Column,
     Connection,
@@ -29,10 +28,22 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from models.columns import instant_text
 from models.naming import column_name
-from models.outbox import FINISHED, IN_FLIGHT, Attempt, CommandState, Dependency, OutboxEntry, Taken
+from models.outbox import (
+    FAILED,
+    FINISHED,
+    IN_FLIGHT,
+    Attempt,
+    CommandState,
+    Dependency,
+    OutboxEntry,
+    Taken,
+)
 from models.sobject import SObject
 from store.conditions import commands as _table
 from store.conditions import is_, is_in_flight, is_new, is_one_of, is_open
+
+if TYPE_CHECKING:
+    import psycopg
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 _dependencies = Dependency.__table__  # type: ignore[attr-defined]
@@ -99,11 +110,13 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     }
 
 
-def append(tx: Connection, columns: Columns, *, now: datetime) -> None:
+def append(tx: Connection, columns: Columns, *, now: datetime, trace: str | None = None) -> None:
     """Add commands in this order; one whose id or idempotency key is there is left as it stands."""
     if not columns or not columns["id"]:
         return
     columns = {**columns, "submitted_at": [now] * len(columns["id"])}
+    if trace:
+        columns["trace"] = [trace] * len(columns["id"])
     if tx.dialect.name == "sqlite":
         _insert(tx, columns)
     else:
@@ -132,6 +145,8 @@ def _insert(tx: Connection, columns: Columns) -> None:
 
 def _copy(tx: Connection, columns: Columns) -> None:
     """Copy rows straight into the table; where one is met that is there already, one by one."""
+    from psycopg.errors import UniqueViolation
+
     driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
     statement = f"COPY scsync_commands ({', '.join(columns)}) FROM STDIN"
     try:
@@ -140,7 +155,7 @@ def _copy(tx: Connection, columns: Columns) -> None:
             for start in range(0, len(columns["id"]), _AT_ONCE):
                 some = [_cells(values[start : start + _AT_ONCE]) for values in columns.values()]
                 copy.write("\n".join([*map("\t".join, zip(*some, strict=True)), ""]))
-    except psycopg.errors.UniqueViolation:  # another transaction brought it in this very moment
+    except UniqueViolation:  # another transaction brought it in this very moment
         _add_what_is_new(tx, columns)
 
 
@@ -314,6 +329,24 @@ def counts(tx: Connection) -> dict[str, int]:
     found: dict[str, int] = dict(tx.execute(union_all(pending, in_flight, finished)).all())
     found[CommandState.PENDING] -= sum(found.get(state, 0) for state in IN_FLIGHT)
     return {state.value: found[state] for state in CommandState if found.get(state)}
+
+
+def oldest(tx: Connection) -> dict[str, datetime]:
+    """Say by state since when its oldest command waits; of the failed ones, since when it has.
+
+    From indexes alone, as `counts`, which says how what is pending is told apart.
+    """
+    flying = select(_table.c.seq).where(is_in_flight())
+    pending = select(func.min(_table.c.seq)).where(is_open(), _table.c.seq.not_in(flying))
+    column, submitted_at = _table.c.state, _table.c.submitted_at
+    first = select(column, submitted_at).where(_table.c.seq == pending.scalar_subquery())
+    others = select(column, func.min(submitted_at)).where(is_in_flight()).group_by(column)
+    found = {state: moment for query in (first, others) for state, moment in tx.execute(query)}
+    for failed in FAILED:
+        query = select(func.min(_table.c.finished_at)).where(is_one_of(FINISHED), is_(failed))
+        if moment := tx.execute(query).scalar_one_or_none():
+            found[failed.value] = moment
+    return found
 
 
 def is_command_id(text: str) -> bool:

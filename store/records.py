@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from sqlalchemy import Connection, func, literal_column, select, update
 
 from models.columns import Kind, SyncField
 from models.sobject import SObject
 from store.errors import RowTooWide
 from store.merge import Merge
+
+if TYPE_CHECKING:
+    import psycopg
 
 Row = tuple[Any, ...]
 
@@ -34,9 +36,11 @@ def upsert(
     if tx.dialect.name == "sqlite":
         statement = merge.one_row(_numbered(merge.fields), read_at)
         return tx.exec_driver_sql(statement, list(rows)).rowcount
+    from psycopg.errors import ProgramLimitExceeded
+
     try:
         return _by_stage(tx, merge, rows, merge.from_stage(merge.stage), read_at)
-    except psycopg.errors.ProgramLimitExceeded as error:
+    except ProgramLimitExceeded as error:
         raise RowTooWide(
             f"a row of {merge.table} fills more columns than PostgreSQL's 8 kB for one row take: "
             f"choose fewer by [objects.{model.sobject}] fields, or store in SQLite"
@@ -81,13 +85,15 @@ def _numbered(fields: Sequence[SyncField]) -> Callable[[SyncField], str]:
 def _by_stage(
     tx: Connection, merge: Merge, rows: Sequence[Row], statement: str, read_at: datetime
 ) -> int:
+    from psycopg.errors import CharacterNotInRepertoire
+
     driver: psycopg.Connection[Any] = tx.connection.driver_connection  # type: ignore[assignment]
     with driver.cursor() as cursor:
         cursor.execute(f"{merge.create_stage(merge.stage)}; {merge.clear_stage(merge.stage)}")
         try:
             with driver.transaction():  # a savepoint: a COPY that fails takes all with it
                 _copy(cursor, merge, rows)
-        except psycopg.errors.CharacterNotInRepertoire:
+        except CharacterNotInRepertoire:
             # PostgreSQL's text cannot hold U+0000, which Salesforce lets through.
             _copy(cursor, merge, [tuple(map(_without_nul, row)) for row in rows])
         # A plan kept from when the table was small would scan it for each row once it is not.
@@ -95,7 +101,7 @@ def _by_stage(
         return cursor.rowcount
 
 
-def _copy(cursor: psycopg.Cursor[Any], merge: Merge, rows: Iterable[Row]) -> None:
+def _copy(cursor: "psycopg.Cursor[Any]", merge: Merge, rows: Iterable[Row]) -> None:
     names = f"COPY {merge.stage} ({merge.columns}) FROM STDIN (FORMAT BINARY)"
     with cursor.copy(names) as copy:
         copy.set_types([_POSTGRES_TYPES[field.kind] for field in merge.fields])

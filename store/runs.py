@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from models.run import Run, RunOutcome
 
@@ -42,19 +42,26 @@ def record(tx: Connection, runs: Sequence[Mapping[str, Any]]) -> None:
 
 def latest(tx: Connection, sobjects: Sequence[str]) -> dict[str, Run]:
     """Give the last run of each sObject."""
-    newest = (
-        select(_table.c.sobject, func.max(_table.c.started_at).label("started_at"))
-        .where(_table.c.sobject.in_(list(sobjects)))
-        .group_by(_table.c.sobject)
-        .subquery()
+    found = (run for name in sobjects for run in of(tx, name, limit=1))
+    return {run.sobject: run for run in found}
+
+
+def of(tx: Connection, sobject: str, *, limit: int) -> list[Run]:
+    """Give an sObject's runs, the youngest first."""
+    query = select(_table).where(_table.c.sobject == sobject)
+    query = query.order_by(_table.c.started_at.desc()).limit(limit)
+    return [Run(**row) for row in tx.execute(query).mappings()]
+
+
+def failed(tx: Connection, sobjects: Sequence[str], *, since: datetime, limit: int) -> list[Run]:
+    """Give the runs that failed since an instant, the youngest first."""
+    query = select(_table).where(
+        _table.c.sobject.in_(list(sobjects)),
+        _table.c.started_at > since,
+        _table.c.outcome == RunOutcome.FAILED,
     )
-    rows = tx.execute(
-        select(_table).join(
-            newest,
-            (_table.c.sobject == newest.c.sobject) & (_table.c.started_at == newest.c.started_at),
-        )
-    ).mappings()
-    return {row["sobject"]: Run(**row) for row in rows}
+    query = query.order_by(_table.c.started_at.desc()).limit(limit)
+    return [Run(**row) for row in tx.execute(query).mappings()]
 
 
 def forget(tx: Connection, before: datetime) -> int:

@@ -79,7 +79,8 @@ def due(tx: Connection, *, now: datetime, limit: int) -> list[Taken]:
 
 def behind(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[Taken]:
     """Give the commands right behind these that a claim would look at for folding."""
-    return [Taken(*row) for row in tx.execute(claims.behind_query(ids, now))] if ids else []
+    rows = tx.execute(claims.BEHIND, {"ids": ids, "now": now}) if ids else ()
+    return [Taken(*row) for row in rows]
 
 
 def unclear(tx: Connection, *, now: datetime) -> list[Taken]:

@@ -182,6 +182,12 @@ def silence(tx: Connection, sobjects: Collection[str]) -> None:
     tx.execute(update(_table).where(_table.c.sobject.in_(list(sobjects))).values(rung_at=None))
 
 
+def ask(tx: Connection, sobject: str) -> None:
+    """Make an sObject due at once, whenever it was last looked at."""
+    ensure(tx, sobject)
+    tx.execute(update(_table).where(_table.c.sobject == sobject).values(ended_at=None))
+
+
 def hurry(tx: Connection, sobject: str, *, referred_at: datetime) -> bool:
     """Make an sObject due that has not been looked at since something referred to its record."""
     hurried = tx.execute(

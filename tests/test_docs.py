@@ -13,7 +13,7 @@ import typer.main
 from redis import Redis
 from sqlalchemy import create_engine, text
 
-from cli.main import app
+from cli.main import program
 from config.settings import Settings
 from models import CATALOG
 from models.command import Command
@@ -54,7 +54,7 @@ def shown_commands() -> Iterator[str]:
 
 
 def commands() -> dict[str, Any]:
-    found: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found: dict[str, Any] = typer.main.get_command(program()).commands  # type: ignore[attr-defined]
     return found
 
 

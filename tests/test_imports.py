@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
+    "agents",
     "cli",
     "config",
     "console",
@@ -65,6 +66,8 @@ def test_every_arrow_points_the_right_way() -> None:
         ("pipelines", "worker"),
         ("worker", "cli"),
         ("worker", "console"),
+        ("console", "agents"),
+        ("agents", "emulator"),
         ("console", "emulator"),
         ("worker", "emulator"),
         ("emulator", "salesforce"),

@@ -83,7 +83,8 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
         command = Command.from_json(form)
         message = CurrentMessage.get_current_message()
         key = f"message:{message.message_id}" if message else None
-        drop_in(command, store=app.store, now=app.clock(), key=key)
+        trace = app.watch.context()
+        drop_in(command, store=app.store, now=app.clock(), key=key, trace=trace)
         bells.sweep(push.send)
 
     return Actors(

@@ -4,11 +4,12 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
@@ -20,16 +21,17 @@ from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, declare
 from models.dynamic import is_dynamic
 from models.watermark import Watermark
-from pipelines import merged, references
+from pipelines import alive, merged, references
 from pipelines.backfill import Backfiller
 from pipelines.budget import Budget, Priority
 from pipelines.computed import Computed
+from pipelines.counted import Counts
 from pipelines.cycle import Cycle
 from pipelines.deletes import Deletes
 from pipelines.describes import Describes
 from pipelines.leavers import Leavers
 from pipelines.link import Linked, Linker, needs_link, unlink
-from pipelines.overview import Overview, overview
+from pipelines.overview import Count, Overview, overview
 from pipelines.pull import Progress, Puller
 from pipelines.push import Pusher
 from pipelines.readback import ReadBack
@@ -39,11 +41,20 @@ from pipelines.terms import StandingGrant
 from pipelines.vault import AccountVault, Cipher
 from pipelines.verify import Verifier
 from pipelines.walk import Road
+from pipelines.watch import Watch
+from pipelines.webhooks import Webhooks
 from salesforce.client import Client
+from salesforce.introspect import Introspection
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
-from store import accounts, fields, leases, migrate, places
+from store import accounts, fields, leases, migrate, places, records
 from store.engine import Store
+from worker import lookout
+
+if TYPE_CHECKING:
+    from worker.figures import Figures
+    from worker.reporting import Reporting
+    from worker.tracing import Tracing
 
 QUIET_FOR_EACH = 20
 """An object that was quiet for twenty minutes may wait one more."""
@@ -86,6 +97,34 @@ class App:
         return store
 
     @cached_property
+    def figures(self) -> "Figures":
+        """What this process counts and measures, from when somebody first asks for it."""
+        from worker.figures import Figures  # noqa: PLC0415 - of most processes nobody asks
+
+        figures = Figures()
+        self.watch.keep(figures)
+        return figures
+
+    @cached_property
+    def tracing(self) -> "Tracing | None":
+        return lookout.tracing(self.settings)
+
+    @cached_property
+    def reporting(self) -> "Reporting | None":
+        return lookout.reporting(self.settings)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Who looks on while work is done."""
+        report = self.reporting.report if self.reporting else None
+        return Watch(tracer=self.tracing, report=report)
+
+    @cached_property
+    def webhooks(self) -> Webhooks | None:
+        """Who is told of events; raises `ConfigError` where nothing would sign them."""
+        return lookout.webhooks(self.settings, store=lambda: self.store, clock=self.clock)
+
+    @cached_property
     def cipher(self) -> Cipher:
         return cipher(self.settings)
 
@@ -116,6 +155,7 @@ class App:
             api_version=self.settings.api_version,
             before_call=self.budget.before,
             on_call=self.budget.noted,
+            watch=self.watch.request,
         )
 
     @cached_property
@@ -154,6 +194,7 @@ class App:
             clock=self.clock,
             allows=self.allows,
             key_field=self.settings.external_id_field,
+            watch=self.watch,
         )
 
     @property
@@ -209,6 +250,7 @@ class App:
             on_page=(merged.follow, moved.note, references.hasten),
             on_window=(leavers, moved.read),
             stopping=self.stopping.is_set,
+            watch=self.watch,
         )
 
     def backfiller(self, road: Road | None = None) -> Backfiller:
@@ -219,7 +261,11 @@ class App:
     @cached_property
     def read_back(self) -> ReadBack:
         return ReadBack(
-            client=self.client, store=self.store, describes=self.describes, clock=self.clock
+            client=self.client,
+            store=self.store,
+            describes=self.describes,
+            clock=self.clock,
+            watch=self.watch,
         )
 
     @cached_property
@@ -242,6 +288,7 @@ class App:
             ingest_above=self.settings.ingest_above,
             bulk_rests=self.bulk_rests,
             stopping=self.stopping.is_set,
+            watch=self.watch,
         )
 
     def verifier(self, on_progress: Callable[[Progress], None] | None = None) -> Verifier:
@@ -264,27 +311,36 @@ class App:
             client=self.client, store=self.store, describes=self.describes, clock=self.clock
         )
 
-    def overview(self) -> Overview:
-        """Look at everything."""
+    @cached_property
+    def counts(self) -> Counts:
+        """How many rows there are, for a process that is asked again and again."""
+        return Counts(self.store)
+
+    def overview(
+        self, count: Count = records.count, models: Sequence[type[SObject]] | None = None
+    ) -> Overview:
+        """Look at everything, or at some sObjects only."""
         return overview(
-            self.models,
+            self.models if models is None else models,
             store=self.store,
             clock=self.clock,
             account=self.name,
             interval=self.interval_of,
             budget=self.budget,
             refresh_policy=self.settings.refresh_policy,
+            count=count,
         )
 
     def tend(self, feed: str, model: type[SObject]) -> None:
         """Take one turn of a slow feed for an sObject."""
-        match feed:
-            case "deletes":
-                self.deletes().read(model)
-            case "computed":
-                self.computed().refresh(model, calls=self.settings.computed_calls)
-            case "verify":
-                self.verifier().verify(model)
+        with self.watch.doing("feed.turn", feed=feed, object=model.sobject):
+            match feed:
+                case "deletes":
+                    self.deletes().read(model)
+                case "computed":
+                    self.computed().refresh(model, calls=self.settings.computed_calls)
+                case "verify":
+                    self.verifier().verify(model)
 
     def holder(self) -> str:
         return f"{self.process}/{uuid4().hex[:8]}"
@@ -346,6 +402,21 @@ class App:
                 origin=configured.get_secret_value() if configured else None,
             )
 
+    def keep_alive(self) -> bool:
+        """Renew the token of a suspended account that has been idle for long; tell whether so."""
+        with self.store.read() as tx:
+            account = accounts.get(tx, self.name)
+        if not alive.is_due(account, self.settings.refresh_policy, self.clock()):
+            return False
+        vault = AccountVault(
+            self.store, self.name, cipher=self.cipher, clock=self.clock, suspended_too=True
+        )
+        grant = StandingGrant(self.credentials, self.store, self.cipher, self.name)
+        with httpx.Client(timeout=30, verify=trust()) as http:
+            witness = Introspection(self.credentials)
+            alive.keep_alive(vault, grant=grant, http=http, witness=witness)
+        return True
+
     def unlink(self) -> bool:
         """Revoke the account's grant and forget it; False when Salesforce could not be told."""
         vault = AccountVault(self.store, self.name, cipher=self.cipher, clock=self.clock)
@@ -354,6 +425,14 @@ class App:
 
     def close(self) -> None:
         """Let go of what was opened."""
-        for part in ("client", "budget", "store"):
-            if part in self.__dict__:
+        self._close("client", "budget", "webhooks", "store")
+        self.hush()
+
+    def hush(self) -> None:
+        """Send what traces and reports have not been sent yet; there will be no more of them."""
+        self._close("tracing", "reporting")
+
+    def _close(self, *parts: str) -> None:
+        for part in parts:
+            if self.__dict__.get(part):
                 self.__dict__[part].close()

@@ -12,11 +12,14 @@ import dramatiq
 import redis
 import structlog
 
+from models.process import Role
 from worker import broker as brokers
+from worker import metrics
 from worker.actors import COMMANDS, CYCLES, FEEDS, PULLS, PUSHES, Actors, declare
 from worker.app import App
 from worker.bells import Bells
 from worker.ear import Ear
+from worker.heart import Heart
 from worker.schedule import Schedule
 
 GRACE_MS = 7_000
@@ -40,24 +43,36 @@ class Daemon:
     _workers: list[dramatiq.Worker] = field(init=False, default_factory=list)
     _schedule: Schedule | None = field(init=False, default=None)
     _ear: Ear | None = field(init=False, default=None)
+    _heart: Heart = field(init=False)
 
     def __post_init__(self) -> None:
-        self.broker = brokers.make_broker(self.app.settings)
+        self.broker = brokers.make_broker(self.app.settings, self.app.watch)
         self.actors = declare(self.broker, self.app)
+        self._heart = Heart(self.app, self.role)
+        _ = self.app.figures  # kept from the start, not from the first scrape
+
+    @property
+    def role(self) -> Role:
+        if self.works and self.schedules:
+            return Role.DAEMON
+        return Role.WORKER if self.works else Role.SCHEDULER
 
     def start(self) -> None:
         """Check what is needed, then start; raises where a person has to act first."""
         brokers.check(self.app.settings)
-        _ = self.app.models, self.app.store
+        _ = self.app.models, self.app.store, self.app.webhooks
+        metrics.serve(self.app)
         if self.works:
             self._start_workers()
         if self.schedules:
             self._schedule = Schedule(self.app, self.actors)
             self._schedule.start()
+        self._heart.start()
 
     def stop(self) -> None:
         """Finish or hand back what is in flight."""
         self.app.stopping.set()
+        self._heart.stop()
         if self._ear:
             self._ear.stop()
         if self._schedule:
@@ -68,6 +83,7 @@ class Daemon:
         for stopper in stoppers:
             stopper.join()
         self.broker.close()
+        self.app.hush()
 
     def _start_workers(self) -> None:
         # Writes never wait behind a long first load, nor accepting them behind sending them.

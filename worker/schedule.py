@@ -8,12 +8,13 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from models import SObject
-from models.linked_account import AccountState
+from models.linked_account import AccountState, LinkedAccount
 from models.watermark import Watermark
-from pipelines import health, policy
+from pipelines import health, policy, troubles, webhooks
 from salesforce.errors import SalesforceError
-from store import accounts, api_calls, lanes, leases, orgs, runs, watermarks
+from store import accounts, api_calls, events, incidents, lanes, leases, orgs, runs, watermarks
 from store.errors import StoreError
+from store.reports import indexes
 from worker.actors import Actors
 from worker.app import App
 from worker.bells import Bells
@@ -24,6 +25,7 @@ LEASE = timedelta(seconds=10)
 UNANSWERED = timedelta(minutes=2)
 """How long a pull that was asked for may wait for a worker before it is asked for again."""
 KEEP_RUNS = timedelta(days=30)
+KEEP_INCIDENTS = timedelta(days=365)
 _LEASE_NAME = orgs.SCHEDULER
 
 log = structlog.get_logger()
@@ -52,7 +54,9 @@ class Schedule:
             (self.cycle, TICK),
             (self.sweep, TICK),
             (self.feed, 5 * TICK),
+            (self.deliver, TICK),
             (self.weigh, 30 * TICK),
+            (self.index, 60 * TICK),
             (self.tidy, 3600.0),
         ):
             self._scheduler.add_job(self.run, "interval", (job,), seconds=seconds)
@@ -68,6 +72,9 @@ class Schedule:
             log.error("schedule.held_up", job=job.__name__, error=str(error))
         except redis.RedisError as error:
             log.error("schedule.held_up", job=job.__name__, error=f"Redis: {error}")
+        except Exception as error:
+            self._app.watch.unforeseen(error)
+            raise
 
     def stop(self) -> None:
         """Stop, and let the next one lead at once."""
@@ -93,15 +100,20 @@ class Schedule:
         with self._app.store.begin() as tx:
             rung = watermarks.ring(tx, due, now=now, again_after=UNANSWERED)
         together = [name for name in due if name in rung and _is_read(marks.get(name))]
+        alone = sorted(set(rung) - set(together), key=due.index)
         try:
-            if together:
-                self._actors.cycle.send(together)
-            for name in sorted(set(rung) - set(together), key=due.index):
-                self._actors.pull.send(name)
+            with self._app.watch.doing("pull.ring", objects=len(rung)):
+                self._send(together, alone)
         except redis.RedisError:
             with self._app.store.begin() as tx:
                 watermarks.silence(tx, rung)  # nobody heard it: the next tick rings again
             raise
+
+    def _send(self, together: list[str], alone: list[str]) -> None:
+        if together:
+            self._actors.cycle.send(together)
+        for name in alone:
+            self._actors.pull.send(name)
 
     def feed(self) -> None:
         """Ask for slow feeds that are due, and for helpers where a backfill is under way."""
@@ -116,7 +128,8 @@ class Schedule:
         if pace != self._pace:
             log.info("pace.changed", pace=round(pace, 1))
             self._pace = pace
-        self._announce()
+        account = self._announce()
+        troubles.look(store=self._app.store, account=account, budget=outlook, now=self._app.clock())
         if self._may_call():
             health.look(
                 self._app.models,
@@ -125,8 +138,15 @@ class Schedule:
                 now=self._app.clock(),
             )
 
-    def _announce(self) -> None:
-        """Say once at each threshold that the org will end the grant."""
+    def deliver(self) -> None:
+        """Tell of events whoever asked to be told."""
+        if self._app.webhooks:
+            self._app.webhooks.deliver()
+        else:
+            webhooks.leave(self._app.store, now=self._app.clock())
+
+    def _announce(self) -> LinkedAccount | None:
+        """Say once at each threshold that the org will end the grant; give the account."""
         with self._app.store.read() as tx:
             account = accounts.get(tx, self._app.name)
         terms, now = self._app.settings.refresh_policy, self._app.clock()
@@ -135,18 +155,27 @@ class Schedule:
         if soon and days != self._announced:
             log.warning("grant.ends", account=self._app.name, why=soon)
         self._announced = days
+        return account
 
     def sweep(self) -> None:
         """Announce commands that nobody has announced."""
         if self._may_call():
             self._bells.sweep(self._actors.push.send)
 
+    def index(self) -> None:
+        """Make the indexes that reports need, once first loads are over."""
+        indexes.build(self._app.store)
+
     def tidy(self) -> None:
-        """Forget old runs and counts; see that no command that could go was overlooked."""
+        """Forget old runs and counts; see to overlooked commands, and to a suspended grant."""
+        if self._app.keep_alive():
+            log.info("grant.kept_alive", account=self._app.name)
         old = self._app.clock() - KEEP_RUNS
         with self._app.store.begin() as tx:
             forgotten = runs.forget(tx, old)
             api_calls.forget(tx, old)
+            events.forget(tx, old)
+            incidents.forget(tx, self._app.clock() - KEEP_INCIDENTS)
         with self._app.store.read() as tx:
             overlooked = lanes.overlooked(tx)
         if overlooked:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 import structlog
+from sqlalchemy import Connection
 
 from pipelines.keeper import SPAN, kept
 from salesforce.errors import SalesforceError
@@ -21,6 +22,8 @@ HELPERS = 2
 UNANSWERED = timedelta(minutes=2)
 AGAIN = timedelta(minutes=1)
 """How long a feed that met trouble waits."""
+_AT_WORK = max(SPAN, UNANSWERED)
+"""A lease that lasts no longer belongs to one who works, or is asked to; a longer one rests."""
 
 log = structlog.get_logger()
 
@@ -61,6 +64,17 @@ class Turns:
         for feed, sobject, bell in rung:
             send(feed, sobject, bell)
         return len(rung)
+
+    def ask(self, feed: Feed, sobject: str) -> None:
+        """Make a feed due at once, unless it is being tended; the next tick rings for it."""
+        now = self._app.clock()
+        with self._app.store.begin() as tx:
+            leases.cut(tx, f"{feed}/{sobject}", now=now, beyond=now + _AT_WORK)
+
+    def is_tended(self, tx: Connection, feed: Feed, sobject: str) -> bool:
+        """Tell whether somebody tends a feed, or has been asked to."""
+        until, now = leases.until(tx, f"{feed}/{sobject}"), self._app.clock()
+        return until is not None and now < until <= now + _AT_WORK
 
     def ring_backfills(self, send: Callable[[str, str], object]) -> int:
         """Ring for helpers while there is a backfill to share."""

@@ -101,7 +101,9 @@ def _route(parts: App, path: str, methods: Mapping[str, Operation]) -> Scoped:
     def endpoint(request: Request) -> Response:
         operation = methods["GET" if request.method == "HEAD" else request.method]
         demand(request, operation.scope)
-        said = operation.does(parts, _asked(operation, request))
+        traces = parts.watch.traces([request.headers.get("traceparent")])
+        with parts.watch.doing(f"http.{operation.name}", traces):
+            said = operation.does(parts, _asked(operation, request))
         return Response(_encoder.encode(said), operation.status, media_type=JSON)
 
     return route(path, endpoint, scope=None, methods=list(methods))

@@ -2,10 +2,12 @@
 
 from starlette.routing import BaseRoute
 
-from console.pages import overview
+from console.pages import accounts, command, commands, doctor, objects, overview, record, reports
 from worker.app import App
+
+_PAGES = (overview, objects, commands, command, reports, record, accounts, doctor)
 
 
 def routes(parts: App) -> list[BaseRoute]:
     """Give every page's address."""
-    return [*overview.routes(parts)]
+    return [address for page in _PAGES for address in page.routes(parts)]

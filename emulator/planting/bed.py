@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from emulator.ids import id_range
@@ -21,6 +22,16 @@ SPAN = 730 * DAY
 _CHOICES = 1 << 16
 
 
+@cache
+def _times_of_a_day() -> tuple[str, ...]:
+    return tuple(
+        f"{hour:02}:{minute:02}:{second:02}.000+0000"
+        for hour in range(24)
+        for minute in range(60)
+        for second in range(60)
+    )
+
+
 class Bed:
     """Sows rows; times are seconds since the beginning of the two years."""
 
@@ -36,12 +47,7 @@ class Bed:
         self._days = [
             f"{self._midnight + timedelta(days=n):%Y-%m-%d}T" for n in range(SPAN // DAY + 2)
         ]
-        self._times = [
-            f"{hour:02}:{minute:02}:{second:02}.000+0000"
-            for hour in range(24)
-            for minute in range(60)
-            for second in range(60)
-        ]
+        self._times = _times_of_a_day()
 
     def stamp(self, second: int) -> str:
         """Print a second of the two years; later ones are cut to now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
+    from emulator.rights import Sight
     from emulator.schema.sobject import SObject
 
 CATALOG = (
@@ -38,14 +40,16 @@ CATALOG = (
 
 
 class Registry:
-    """What the integration user may see, and what is really there.
+    """What a user may see, and what is really there.
 
-    `whole` is every stored column, for the rules; `find` is the view through permissions.
+    `whole` is every stored column, for the rules; `find` is the view through permissions: those
+    of the sight in force, of none when nobody in particular asks.
     """
 
     def __init__(self, born: datetime, without: Collection[str] = ()) -> None:
         self.without = frozenset(without)
-        self.version = 0
+        self._looks = 0
+        self._sight: Sight | None = None
         self.added: dict[str, dict[str, dict[str, Any]]] = {}
         self.removed: dict[str, set[str]] = {}
         self.hidden: dict[str, set[str]] = {}
@@ -57,12 +61,14 @@ class Registry:
         self._look()
 
     def _look(self) -> None:
-        self.version += 1
-        self._seen = {
+        self._looks += 1
+        self._here = {
             name.lower(): sobject.without(self._unseen(sobject))
             for name, sobject in self._whole.items()
             if name not in self.without | self.hidden_objects
         }
+        self._views: dict[Sight, dict[str, SObject]] = {}
+        self._seen = self._view(self._sight)
         self._by_prefix = {sobject.prefix: sobject for sobject in self._whole.values()}
 
     def _unseen(self, sobject: SObject) -> set[str]:
@@ -72,6 +78,43 @@ class Registry:
             if field.to and self.without.issuperset(field.to)
         }
         return dangling | self.hidden.get(sobject.name, set())
+
+    @property
+    def version(self) -> tuple[int, Sight | None]:
+        """Change with all that could make a query read differently, its asker included."""
+        return self._looks, self._sight
+
+    @contextmanager
+    def through(self, sight: Sight | None) -> Iterator[None]:
+        """Look through somebody's permissions while the context is open."""
+        before, self._sight = self._sight, sight
+        self._seen = self._view(sight)
+        try:
+            yield
+        finally:
+            self._sight = before
+            self._seen = self._view(before)
+
+    def _view(self, sight: Sight | None) -> dict[str, SObject]:
+        if sight is None:
+            return self._here
+        if sight not in self._views:
+            found = ((name, sight.view(sobject)) for name, sobject in self._here.items())
+            self._views[sight] = {name: sobject for name, sobject in found if sobject}
+        return self._views[sight]
+
+    def row_test(self, name: str, alias: str) -> str:
+        """Write SQL for the rows that the sight in force shows; empty where it shows all."""
+        if self._sight is None:
+            return ""
+        return self._sight.row_test(self._whole[name], alias, self._whole.__getitem__)
+
+    def above(self, name: str) -> Iterator[str]:
+        """Name the objects that decide about the rows of one that has no owner."""
+        parent = next((field for field in self._whole[name].stored if field.cascade), None)
+        if parent is not None:
+            yield parent.to[0]
+            yield from self.above(parent.to[0])
 
     def __iter__(self) -> Iterator[SObject]:
         return iter(self._seen.values())
@@ -96,9 +139,10 @@ class Registry:
         return self._by_prefix.get(record_id[:3])
 
     def modified(self, name: str | None = None) -> datetime:
+        since = self._sight.since if self._sight else self._born
         if name is None:
-            return max(self._touched.values(), default=self._born)
-        return self._touched.get(self.find(name).name, self._born)
+            return max(since, *self._touched.values(), self._born)
+        return max(since, self._touched.get(self.find(name).name, self._born))
 
     def hide(self, name: str, field: str, at: datetime) -> None:
         sobject = self.whole(name)
@@ -124,7 +168,7 @@ class Registry:
     def hide_rows(self, names: Collection[str]) -> None:
         """Note which objects have records out of the user's sight; what was read is void."""
         self.with_hidden_rows = frozenset(names)
-        self.version += 1
+        self._looks += 1
 
     def change(self, name: str, field: str, changes: Mapping[str, Any], at: datetime) -> Field:
         """Give a field another name or type; what is declared counts as removed and added."""

@@ -58,8 +58,7 @@ class Clauses:
         tests = [self._conditions.sql(self._query.where)] if self._query.where else []
         if not include_deleted and self._scope.root.sobject.has_bin:
             tests.append('t0."IsDeleted" = 0')
-        if self._scope.hides_rows:
-            tests.append('t0."Id" NOT IN (SELECT id FROM emulator_hidden)')
+        tests += self._scope.row_tests
         return f" WHERE {' AND '.join(tests)}" if tests else ""
 
     def _order(self) -> str:

@@ -57,16 +57,21 @@ class Scope:
         self._query = query
         self.root = Source("t0", registry.find(query.sobject))
         self._sources: dict[tuple[str, ...], tuple[Source, ...]] = {(): (self.root,)}
+        self._shared = registry.row_test(self.root.sobject.name, self.root.alias)
         self.clocked = False
 
     @property
     def tables(self) -> set[str]:
-        return {source.sobject.name for group in self._sources.values() for source in group}
+        read = {source.sobject.name for group in self._sources.values() for source in group}
+        return read.union(self._registry.above(self.root.sobject.name)) if self._shared else read
 
     @property
-    def hides_rows(self) -> bool:
-        """Whether records of the queried object are out of the user's sight."""
-        return self.root.sobject.name in self._registry.with_hidden_rows
+    def row_tests(self) -> list[str]:
+        """SQL that keeps records out which the user may not see."""
+        name = self.root.sobject.name
+        hidden = '"Id" NOT IN (SELECT id FROM emulator_hidden)'
+        hidden = f"{self.root.alias}.{hidden}" if name in self._registry.with_hidden_rows else ""
+        return [test for test in (hidden, self._shared) if test]
 
     @property
     def joins(self) -> str:

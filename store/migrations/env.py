@@ -11,12 +11,16 @@ import models.api_key
 import models.audit
 import models.backfill
 import models.description
+import models.event
 import models.field_state
 import models.finding
+import models.incident
 import models.ingest
 import models.lease
 import models.linked_account
 import models.outbox
+import models.process
+import models.record_history
 import models.run
 import models.tally
 import models.watermark  # noqa: F401 - importing fills the metadata

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from emulator.server import Emulator
+from tests.conftest import TOKEN
 
+SECRETS = ("CLIENT_SECRET", "REFRESH_TOKEN", "SECRET_KEY", "CONSOLE_TOKEN")
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 
 
@@ -94,6 +96,7 @@ class Desk:
     def run(self, *words: str, given: str = "") -> Done:
         done = self.forks.run(words, cwd=self.folder, env=self.env(), given=given)
         assert "Traceback" not in done.err or "--debug" in words, done.err
+        self._assert_discreet(done)
         return done
 
     def run_after(self, before: Callable[[], None], *words: str) -> Done:
@@ -120,6 +123,13 @@ class Desk:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _assert_discreet(self, done: Done) -> None:
+        """Whatever a verb says, and wherever: no secret of the settings, no token of the org."""
+        secrets = [self.settings[name] for name in SECRETS if self.settings.get(name)]
+        for stream, said in (("stdout", done.out), ("stderr", done.err)):
+            assert not any(secret in said for secret in secrets), f"a secret on {stream}"
+            assert not TOKEN.search(said), f"a token on {stream}"
 
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SCSYNC_")}

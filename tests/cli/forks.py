@@ -3,16 +3,21 @@
 Each is a process like any other; importing, which is most of a short verb's time, happens once.
 """
 
+import gc
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
-from cli.main import main
+from sqlalchemy.orm import configure_mappers
+
+from cli.main import main, program
 
 
 def serve() -> None:
     """Read a request a line, run it in a child, answer with its exit code."""
+    prepare()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -20,6 +25,15 @@ def serve() -> None:
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
+
+
+def prepare() -> None:
+    """Do once what every process would do for itself before it does anything else."""
+    program()
+    for module in ("psycopg", "store.migrating", "redis", "uvicorn"):
+        import_module(module)
+    configure_mappers()
+    gc.freeze()  # what is shared stays so: the collector would write into every page of it
 
 
 def run(request: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from cli.main import app
+from cli.main import program
 from tests.cli.conftest import Desk
 
 
 def verbs() -> list[tuple[str, ...]]:
+    app = program()
     found = [((one.name or one.callback.__name__).rstrip("_"),) for one in app.registered_commands]
     for group in app.registered_groups:
         inner = group.typer_instance.registered_commands
@@ -17,7 +18,7 @@ def verbs() -> list[tuple[str, ...]]:
 def command_of(words: tuple[str, ...]):
     import typer.main  # noqa: PLC0415 - the tree that typer builds
 
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(program())
     for word in words:
         command = command.commands[word]
     return command

@@ -144,6 +144,30 @@ def test_names_of_other_programs_in_the_environment_are_left_alone(
     assert load().threads == 8
 
 
+@pytest.mark.parametrize("name", ["client_secret", "refresh_token", "secret_key", "console_token"])
+def test_a_secret_in_the_toml_is_for_its_owners_eyes(name: str) -> None:
+    """A file that others may read is refused with the remedy; the secret is not repeated."""
+    path = Path("scsync.toml")
+    path.write_text(f'interval = 5\n{name} = "hush-hush"\n')
+    for mode in (0o644, 0o640, 0o604):
+        path.chmod(mode)
+        with pytest.raises(ConfigError, match=f"holds {name} .* chmod 600 scsync.toml") as caught:
+            load()
+        assert "hush" not in str(caught.value)
+    path.chmod(0o600)
+    assert getattr(load(), name).get_secret_value() == "hush-hush"
+
+
+def test_a_password_in_a_url_is_a_secret_and_a_url_alone_is_none() -> None:
+    path = Path("scsync.toml")
+    path.write_text('database_url = "postgresql+psycopg://scsync@db/scsync"\n')
+    path.chmod(0o644)
+    assert load().database_url
+    path.write_text('database_url = "postgresql+psycopg://scsync:hush@db/scsync"\n')
+    with pytest.raises(ConfigError, match="holds database_url and can be read by others"):
+        load()
+
+
 def test_a_key_file_is_made_once_and_for_its_owner() -> None:
     """Beside a SQLite store, mode 0600; the second start reads what the first one made."""
     sealed = cipher(load()).encrypt(b"token")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 
 if TYPE_CHECKING:
     from emulator.server import Emulator
+
+
+class Clock:
+    """A clock for an org, which a test may put forward."""
+
+    ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
 
 def refresh(org: Emulator, **changed) -> httpx.Response:

@@ -15,10 +15,12 @@ def killed_backfills(ground: Ground, dice: random.Random, rounds: int) -> int:
     longest = _timed(ground, "pull", "Case", "--backfill")
     _forget_cases(ground)
     for _ in range(rounds):
-        ground.scsync("pull", "Case", "--backfill", after=dice.uniform(0.0, longest))
+        code = ground.scsync("pull", "Case", "--backfill", after=dice.uniform(0.0, longest))
         ground.look()
         ground.expire_leases()
         busy(ground.org, dice, 2)
+        if code == 0:  # done, with little left to do: the next is to have all before it again
+            _forget_cases(ground)
     return _settled(ground, "Case")
 
 

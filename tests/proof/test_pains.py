@@ -257,8 +257,8 @@ def test_a_field_that_is_hidden(reader: Reader) -> None:
 
 PULL_AND_TELL = """
 from benchmarks.measure import peak
-from cli.main import app
-app(["pull", "Case"], standalone_mode=False)
+from cli.main import program
+program(["pull"])(["pull", "Case"], standalone_mode=False)
 print(peak())
 """
 

@@ -9,11 +9,12 @@ import signal
 import sys
 import time
 
-from tests.cli.forks import run
+from tests.cli.forks import prepare, run
 
 
 def serve() -> None:
     """Answer each request with the exit code; -9 for a child that was killed."""
+    prepare()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
-from store import migrate
+from store import migrate, migrating
 from store.engine import Store
 from store.errors import StoreTooNew
 
@@ -50,6 +50,18 @@ _INDEX = {
     True: "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = :name",
     False: "SELECT count(*) FROM pg_indexes WHERE indexname = :name",
 }
+
+
+def test_the_head_is_the_newest_revision() -> None:
+    """A store that has it is not looked at any further."""
+    assert migrating.head() == migrate.HEAD
+
+
+def test_an_up_to_date_store_needs_no_alembic(sqlite_store_url: str) -> None:
+    """Every command would wait for it to load."""
+    command = [sys.executable, "-c", f"{UPGRADE}assert 'alembic' not in sys.modules"]
+    found = subprocess.run([*command, sqlite_store_url], check=True, capture_output=True, text=True)
+    assert json.loads(found.stdout) == [migrate.HEAD, migrate.HEAD]
 
 
 def test_an_upgrade_is_done_once(database_url: str) -> None:

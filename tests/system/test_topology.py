@@ -43,6 +43,9 @@ def test_one_worker_killed_midway_loses_and_doubles_nothing(
     cases = remote.open_cases(CASES)
     eventually(lambda: len(subjects(store, cases)) == CASES, "the pull")
 
+    # A slow org: otherwise all might be done before anybody is killed.
+    remote.control("faults", {"match": {"method": "PATCH"}, "every": 1, "do": {"delay": 0.7}})
+
     site.run("submit", "--file", str(subject_updates(site.folder, cases, ROUNDS)))
     eventually(lambda: applied(store) >= CASES, "a fifth is applied")
     doomed.kill()

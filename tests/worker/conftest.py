@@ -65,7 +65,7 @@ class Crew:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.broker = make_broker(place.app.settings)
+        self.broker = make_broker(place.app.settings, place.app.watch)
         self.actors: Actors = declare(self.broker, place.app)
 
     @contextmanager

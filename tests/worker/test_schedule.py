@@ -1,14 +1,15 @@
 """The clock: one of several acts, nothing is asked for twice, trouble passes."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from models import by_name
+from models.linked_account import LinkedAccount
 from models.watermark import Watermark
-from pipelines import link
-from store import findings, watermarks
+from pipelines import alive, link
+from store import accounts, findings, watermarks
 from tests.pipelines.push.ground import Place, create
 from tests.services import Server
 from tests.worker.conftest import Crew, eventually
@@ -221,3 +222,35 @@ def test_an_account_that_rests_is_left_in_peace_until_it_works_again(crew: Crew)
     schedule.cycle()
     schedule.sweep()
     assert (waiting(crew, PULLS), waiting(crew, PUSHES)) == (len(app.models), 1)
+
+
+def test_a_suspended_grant_is_kept_alive_without_a_call(crew: Crew) -> None:
+    """Once a week, at the login host alone; the account stays suspended, and says why."""
+    app, org, schedule = crew.place.app, crew.place.org, Schedule(crew.place.app, crew.actors)
+    assert app.client.versions()
+    assert link.stop(app.store, app.name)
+    for days, refreshes in ((0, 0), (8, 1), (1, 0), (7, 1)):
+        crew.place.clock.advance(days=days)
+        org.control("DELETE", "requests")
+        schedule.tidy()
+        counts = org.requests()["counts"]
+        assert counts == ({"oauth.token": refreshes} if refreshes else {})
+    with app.store.read() as tx:
+        account = accounts.get(tx, app.name)
+    assert account
+    assert (account.state, account.reason) == ("suspended", "suspended by an operator")
+
+
+@pytest.mark.parametrize(
+    ("policy", "idle", "due"),
+    [(None, 6, False), (None, 7, True), ("unused 4 days", 2, True), ("after 4 days", 2, False)],
+)
+def test_a_short_policy_shortens_the_pause(policy: str | None, idle: int, due: bool) -> None:  # noqa: FBT001
+    """Half of what the org allows, a week at most; what works, or has no token, needs nothing."""
+    now = datetime.now(UTC)
+    account = LinkedAccount(
+        name="a", state="suspended", login_url="", refreshed_at=now - timedelta(days=idle)
+    )
+    assert alive.is_due(account, policy, now) is due
+    account.state = "linked"
+    assert not alive.is_due(account, policy, now)

@@ -1,0 +1,1 @@
+"""What AI agents are offered: the enabled actions as tools of the Model Context Protocol."""

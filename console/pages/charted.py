@@ -1,0 +1,177 @@
+"""Which figures of which report make its chart, and where a figure leads."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from console.charts import Chart, Kind, Series
+from store.reports import Column, Report
+from store.reports.reading import Rows
+
+_MOST = 24
+"""Labels on a chart that is about kinds of things; of days and months there may be all."""
+
+
+class Answered(Protocol):
+    """Columns and rows of a report."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
+
+    @property
+    def rows(self) -> Rows: ...
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart of a report: of these figures, each row under its label."""
+
+    title: str
+    kind: Kind
+    report: str
+    label: str
+    values: tuple[str, ...]
+    where: Mapping[str, str] = field(default_factory=dict)
+    stacked: bool = False
+
+
+_BY_AGE = Drawing(
+    "Open cases by age", Kind.BAR, "open_cases_by", "value", ("cases",), {"dimension": "age"}
+)
+_BY_STATUS = Drawing(
+    "Open cases by status", Kind.BARS, "open_cases_by", "value", ("cases",), {"dimension": "status"}
+)
+_BY_DAY = Drawing("Created against closed", Kind.LINE, "cases_by_day", "day", ("created", "closed"))
+_ORDERS = Drawing(
+    "Open work orders by status",
+    Kind.BARS,
+    "work_orders_by",
+    "value",
+    ("open", "overdue"),
+    {"dimension": "status"},
+)
+_MILESTONES = Drawing(
+    "Milestones by month", Kind.BAR, "milestones_by_month", "month", ("met", "violated"), {}, True
+)
+_DRAWINGS = {
+    "open_cases": _BY_AGE,
+    "open_cases_by": _BY_STATUS,
+    "cases_by_day": _BY_DAY,
+    "milestones": _MILESTONES,
+    "milestones_by_month": _MILESTONES,
+    "work_orders": _ORDERS,
+    "work_orders_by": _ORDERS,
+    "agents_load": Drawing(
+        "Open cases by agent", Kind.BARS, "agents_load", "agent", ("open_cases", "escalated")
+    ),
+    "entitlements_by_account": Drawing(
+        "Entitlements by account",
+        Kind.BARS,
+        "entitlements_by_account",
+        "account",
+        ("active", "expired"),
+    ),
+    "response_times": Drawing(
+        "Cases answered by month", Kind.BAR, "response_times", "month", ("cases", "same_day")
+    ),
+}
+
+# Where a row of figures leads: a report of records, and the condition that chooses those.
+_DIMENSIONS = {
+    "open_cases_by": (
+        "open_cases",
+        {
+            "age": "age_band",
+            "status": "status",
+            "priority": "priority",
+            "owner": "owner",
+            "account": "account",
+        },
+    ),
+    "work_orders_by": (
+        "work_orders",
+        {
+            "status": "status",
+            "territory": "territory_id",
+            "contract": "contract",
+            "owner": "owner",
+        },
+    ),
+}
+_ROWS = {
+    "agents_load": ("open_cases", "owner_id", "user_id"),
+    "entitlements_by_account": ("entitlements", "account_id", "account_id"),
+}
+
+
+_RECORDS = {
+    "account_id": "Account",
+    "case_id": "Case",
+    "entitlement_id": "Entitlement",
+    "owner_id": "User",
+    "user_id": "User",
+}
+_USERS = "005"  # what else owns is a queue, which is not pulled
+
+
+def chart_of(
+    report: Report, where: Mapping[str, str], ask: Callable[[str, Mapping[str, str]], Answered]
+) -> Chart | None:
+    """Draw a report, if there is a picture for it; what it is filtered by counts."""
+    drawing = _DRAWINGS.get(report.name)
+    if drawing is None:
+        return None
+    if where.get("dimension") and drawing.report == report.name:
+        by = where["dimension"]
+        title = f"{drawing.title.partition(' by ')[0]} by {by}"
+        drawing = Drawing(title, Kind.BARS, drawing.report, drawing.label, drawing.values, where)
+    chosen = drawing.where if drawing.report != report.name else {**drawing.where, **where}
+    answer = ask(drawing.report, chosen)
+    return _drawn(drawing, answer)
+
+
+def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
+    """Give what tells where a row leads; None: it is a record itself, or leads nowhere."""
+
+    def address(row: Mapping[str, Any]) -> str | None:
+        if report.name in _DIMENSIONS:
+            name, columns = _DIMENSIONS[report.name]
+            column = columns.get(str(row["dimension"]))
+            return _to(name, column, row["value"]) if column else None
+        if report.name in _ROWS:
+            name, column, own = _ROWS[report.name]
+            return _to(name, column, row[own])
+        return None
+
+    return address
+
+
+def record(column: str, value: Any) -> str | None:
+    """Name the object that a column refers to, where the store holds such records."""
+    sobject = _RECORDS.get(column) if value else None
+    return None if column == "owner_id" and not str(value).startswith(_USERS) else sobject
+
+
+def _to(name: str, column: str, value: Any) -> str:
+    return f"/reports/{name}?{urlencode({column: '' if value is None else value})}"
+
+
+def _drawn(drawing: Drawing, answer: Answered) -> Chart:
+    places = {one.name: place for place, one in enumerate(answer.columns)}
+    values = [name for name in drawing.values if name in places]
+    rows = answer.rows if drawing.kind is Kind.LINE else answer.rows[:_MOST]
+    if drawing.label in {"day", "month"}:
+        rows = sorted(rows, key=lambda row: str(row[places[drawing.label]]))
+    label = places[drawing.label]
+    return Chart(
+        drawing.title,
+        drawing.kind,
+        drawing.label,
+        tuple("none" if row[label] is None else str(row[label]) for row in rows),
+        tuple(
+            Series(name.replace("_", " "), tuple(row[places[name]] for row in rows))
+            for name in values
+        ),
+        stacked=drawing.stacked,
+    )

@@ -1,0 +1,151 @@
+"""Commands: listed and filtered, or grouped by cause; retried and discarded one, some, or all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from console.access.route import route
+from console.pages.frame import back, form, listed, show
+from console.problems import Problem
+from models.api_key import Scope
+from models.outbox import FAILED, OPEN, CommandState
+from pipelines import causes, moves, prose
+from pipelines.moves import DISCARDABLE, RETRYABLE, Moved
+from store import listing, outbox, tallies
+from store.listing import Choice
+from worker.app import App
+
+_SHOWN = 50
+_MOST = 1_000
+_GROUPS = 40
+_MOVES: dict[str, Callable[..., Moved]] = {"retry": moves.retry, "discard": moves.discard}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What was asked for, as it was typed."""
+
+    state: str = ""
+    object: str = ""
+    code: str = ""
+    older: str = ""
+    newer: str = ""
+
+    @classmethod
+    def of(cls, given: Any) -> "Filter":
+        return cls(**{name: (given.get(name) or "").strip() for name in cls.__dataclass_fields__})
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: value for name, value in vars(self).items() if value}
+
+    def choice(self, now: datetime, default: tuple[CommandState, ...] = ()) -> Choice:
+        """Give what is chosen; raises `Problem` for what cannot be read."""
+        try:
+            return Choice(
+                states=(CommandState(self.state),) if self.state else default,
+                sobject=self.object or None,
+                code=self.code or None,
+                before=now - prose.age(self.older) if self.older else None,
+                after=now - prose.age(self.newer) if self.newer else None,
+            )
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+
+
+def routes(parts: App) -> list[BaseRoute]:
+    """Answer at /commands, but for single ones."""
+
+    def commands(request: Request) -> Response:
+        asked, now = Filter.of(request.query_params), parts.clock()
+        limit = _limit(request.query_params.get("limit", ""))
+        with parts.store.read() as tx:
+            found = listing.latest(tx, asked.choice(now), limit=limit + 1)
+            counts, purged = outbox.counts(tx), tallies.totals(tx)
+        return show(
+            request,
+            parts,
+            "commands.html",
+            asked=asked,
+            entries=found[:limit],
+            has_more=len(found) > limit,
+            limit=limit,
+            more=urlencode({**asked.query, "limit": min(limit * 4, _MOST)}),
+            most=_MOST,
+            counts=counts,
+            purged=sum(purged.values()),
+            states=list(CommandState),
+            since=listing.since,
+            retryable=RETRYABLE,
+            discardable=DISCARDABLE,
+            objects=[model.sobject for model in parts.models],
+        )
+
+    def by_cause(request: Request) -> Response:
+        asked, now = Filter.of(request.query_params), parts.clock()
+        with parts.store.read() as tx:
+            choice = asked.choice(now, (*OPEN, *FAILED))
+            groups, number = causes.groups(tx, choice, limit=_GROUPS)
+        return show(
+            request,
+            parts,
+            "causes.html",
+            asked=asked,
+            groups=groups,
+            number=number,
+            states=[*OPEN, *FAILED],
+            retryable=RETRYABLE,
+            discardable=DISCARDABLE,
+            objects=[model.sobject for model in parts.models],
+        )
+
+    def move(request: Request) -> Response:
+        given = form(request)
+        done = _moved(request, parts, given, listed(request, "id"))
+        return _told("/commands", done, given, Filter.of(given).query)
+
+    def move_group(request: Request) -> Response:
+        given = form(request)
+        if given.get("sure") != "yes":
+            raise Problem(400, "tick the box beside the button: this is about many commands")
+        asked = Filter.of(given)
+        with parts.store.read() as tx:
+            choice = asked.choice(parts.clock())
+            ids = causes.members(tx, choice, given.get("message") or None)
+        done = _moved(request, parts, given, ids)
+        return _told("/commands/causes", done, given, {})
+
+    operate: dict[str, Any] = {"scope": Scope.OPERATE, "methods": ("POST",)}
+    return [
+        route("/commands", commands, scope=Scope.READ),
+        route("/commands/causes", by_cause, scope=Scope.READ),
+        route("/commands/move", move, **operate),
+        route("/commands/causes/move", move_group, **operate),
+    ]
+
+
+def _moved(request: Request, parts: App, given: dict[str, str], ids: list[str]) -> Moved:
+    if given.get("act") not in _MOVES:
+        raise Problem(400, "say what is to be done: retry or discard")
+    move = partial(_MOVES[given["act"]], operator=request.state.operator, now=parts.clock())
+    return moves.in_turns(parts.store, ids, move)
+
+
+def _told(path: str, done: Moved, given: dict[str, str], query: dict[str, str]) -> Response:
+    number = len(done.own) + len(done.along)
+    if not number:
+        return back(path, "unmoved", query=query)
+    if given.get("act") == "discard":
+        return back(path, "discarded", number, query=query)
+    return back(path, "along" if done.along else "retried", number, query=query)
+
+
+def _limit(text: str) -> int:
+    return min(int(text), _MOST) if text.isascii() and text.isdecimal() and int(text) else _SHOWN

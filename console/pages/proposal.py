@@ -1,0 +1,129 @@
+"""A proposed change as a form: an input for each field that may be edited, and what came back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from models.command import Conflict
+from pipelines.receipts import Refused
+from salesforce.describe import Describe, FieldDescribe
+
+FIELD, WAS = "field.", "was."
+_COMPOUND = frozenset({"address", "location", "base64", "complexvalue"})
+_LONG = 255
+
+
+@dataclass(frozen=True)
+class Input:
+    """One field of the form: what it shows, what it showed first, and what is wrong with it."""
+
+    name: str
+    label: str
+    kind: str
+    value: str
+    was: str
+    choices: tuple[str, ...]
+    longest: int | None
+    hint: str
+    wrong: str
+
+
+def inputs(
+    describe: Describe | None,
+    stored: Mapping[str, Any],
+    given: Mapping[str, str],
+    wrong: Mapping[str, str],
+) -> list[Input]:
+    """Make an input of each stored field that the org lets us edit; none before it is described."""
+    if describe is None or not describe.updateable:
+        return []
+    return list(_inputs(describe, stored, given, wrong))
+
+
+def changed(given: Mapping[str, str]) -> dict[str, str]:
+    """Take the fields whose text is no longer what the page showed; an empty one is emptied."""
+    texts = {
+        name.removeprefix(FIELD): text for name, text in given.items() if name.startswith(FIELD)
+    }
+    return {
+        name: text or "null" for name, text in texts.items() if text != given.get(f"{WAS}{name}")
+    }
+
+
+def manners(given: Mapping[str, str]) -> dict[str, Any]:
+    """Say what is to become of it if somebody else changes the record meanwhile."""
+    chosen, seen = given.get("on_conflict", ""), given.get("modstamp", "")
+    if chosen not in set(Conflict):
+        return {}
+    return {"on_conflict": chosen, **({"expected_modstamp": seen} if seen else {})}
+
+
+def sorted_out(error: Refused, given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Put each problem to its field; what belongs to none stands above the form."""
+    wrong: dict[str, str] = {}
+    trouble: list[str] = []
+    shown = {name.removeprefix(FIELD).lower() for name in given if name.startswith(FIELD)}
+    for problem in (one for refusal in error.refusals for one in refusal.problems):
+        if problem.field and problem.field.lower() in shown:
+            wrong[problem.field.lower()] = problem.message
+        else:
+            trouble.append(str(problem))
+    return wrong, trouble
+
+
+def _inputs(
+    describe: Describe,
+    stored: Mapping[str, Any],
+    given: Mapping[str, str],
+    wrong: Mapping[str, str],
+) -> Iterator[Input]:
+    known = {one.name: one for one in describe.fields}
+    for name, value in stored.items():
+        field = known.get(name)
+        if field is None or not field.updateable or field.calculated or field.type in _COMPOUND:
+            continue
+        was = _text(value)
+        yield Input(
+            name=name,
+            label=field.label or name,
+            kind=_kind(field, was),
+            value=given.get(f"{FIELD}{name}", was),
+            was=given.get(f"{WAS}{name}", was),
+            choices=_choices(field, was),
+            longest=field.length or None,
+            hint="" if field.nillable else "must not be empty",
+            wrong=wrong.get(name.lower(), ""),
+        )
+
+
+def _kind(field: FieldDescribe, was: str) -> str:
+    if field.type == "boolean" or (field.type == "picklist" and field.picklist_values):
+        return "select"
+    if field.type == "textarea" or "\n" in was or len(was) > _LONG:
+        return "textarea"
+    return "input"
+
+
+def _choices(field: FieldDescribe, was: str) -> tuple[str, ...]:
+    if field.type == "boolean":
+        return ("true", "false")
+    values = [one.value for one in field.picklist_values if one.active]
+    empty = [""] if field.nillable or not was else []
+    return tuple(dict.fromkeys([*empty, *([was] if was else []), *values]))
+
+
+def _text(value: Any) -> str:
+    """Write a stored value in the form in which a command takes it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():
+            return str(int(value))
+        case datetime():
+            return value.isoformat()
+        case date():
+            return value.isoformat()
+    return str(value)

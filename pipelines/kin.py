@@ -1,0 +1,62 @@
+"""What a record is called, and which other records of the store its references name."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from models import by_name
+from models.sobject import SObject
+
+_NAMES = ("name", "case_number", "work_order_number", "contract_number", "title", "subject")
+"""Columns by which people call a record, the best first."""
+
+
+class Referred(NamedTuple):
+    """A record that a field refers to, and what people call it."""
+
+    sobject: str
+    name: str
+
+
+def holder(
+    tx: Connection, models: tuple[type[SObject], ...], record_id: str
+) -> type[SObject] | None:
+    """Find the sObject whose table has a record of this Id."""
+    for model in models:
+        ids = model.table().c.id
+        if tx.execute(select(ids).where(ids == record_id)).first():
+            return model
+    return None
+
+
+def name_of(tx: Connection, model: type[SObject], record_id: str) -> str | None:
+    """Call a record what people call it; None: the store has none of this Id."""
+    table = model.table()
+    names = [table.c[name] for name in ("id", *_NAMES) if name in table.c]
+    row = tx.execute(select(*names).where(table.c.id == record_id)).first()
+    if row is None:
+        return None
+    found = [str(value) for value in row[1:] if value]
+    return ": ".join(found[:2]) or record_id
+
+
+def referred(
+    tx: Connection, model: type[SObject], fields: Mapping[str, Any]
+) -> dict[str, Referred]:
+    """Find, field by field, the records that a record refers to, of those that the store has."""
+    columns = model.table().c
+    found = {}
+    for one in model.fields():
+        value = fields.get(one.api_name)
+        for target in columns[one.column].info.get("references", ()) if value else ():
+            if name := _name(tx, target, value):
+                found[one.api_name] = Referred(target, name)
+    return found
+
+
+def _name(tx: Connection, sobject: str, record_id: Any) -> str | None:
+    try:
+        return name_of(tx, by_name(sobject), record_id)
+    except LookupError:
+        return None  # such records are not pulled

@@ -1,0 +1,196 @@
+"""What agents do: reads and writes on an emulated org, and what they are told."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from agents.bounds import ANSWER
+from emulator.server import Emulator
+from models import by_name
+from models.outbox import CommandState
+from store import leases, orgs
+from tests.agents.hosts import Host, text, within
+from tests.pipelines.push.ground import Place
+
+
+@contextmanager
+def a_daemon(place: Place) -> Iterator[None]:
+    """Be the clock, as a daemon is; it sends what others hand in, or not."""
+    with place.app.store.begin() as tx:
+        assert leases.hold(
+            tx, orgs.SCHEDULER, owner="daemon", now=place.clock(), span=timedelta(minutes=5)
+        )
+    yield
+    with place.app.store.begin() as tx:
+        leases.drop(tx, orgs.SCHEDULER, owner="daemon")
+
+
+def test_a_case_is_made_changed_read_and_deleted(org: Emulator, store_url: str) -> None:
+    """On both databases: each write is done when it is answered, and the store shows it."""
+    place = Place(org, store_url)
+    with closing(place.app), within(place.app) as host:
+        made = host.told("create_case", fields={"Subject": "From an agent"}, wait=30)
+        case = made["record_id"]
+        assert (made["state"], made["finished"], made["error"]) == ("applied", True, None)
+        changed = host.told(
+            "update_case", record_id=case, fields={"Severity__c": "S2", "Reason": None}, wait=30
+        )
+        assert changed["note"] == f"done: update of Case {case}"
+        read = host.told("get_case", record_id=case)
+        assert (read["source"], read["record"]["Severity__c"]) == ("org", "S2")
+        assert "Reason" not in read["record"]
+        kept = host.told("get_case", record_id=case, source="store", fields=["Subject"])
+        assert kept["record"] == {"Subject": "From an agent"}
+        host.told("delete_case", record_id=case, wait=30)
+        assert "there is no Case" in host.refusal("get_case", record_id=case)
+        assert [one["id"] for one in place.writes("Case")] == [case] * 3
+
+
+def test_an_article_is_written_and_published(host: Host) -> None:
+    """Its fields by one tool, its publication by another; the search finds it."""
+    fields = {"Title": "Calming a zebra", "UrlName": "calming-a-zebra"}
+    made = host.told("create_knowledge_article", fields=fields, wait=30)
+    article = made["record_id"]
+    host.told("publish_knowledge_article", record_id=article, new_version=False, wait=30)
+    (found,) = host.told("search_knowledge_articles", term="zebra")["records"]
+    assert (found["Id"], found["PublishStatus"]) == (article, "Online")
+
+
+def test_salesforces_own_refusal_is_told(host: Host, place: Place) -> None:
+    """As an error that the agent sees, with code and cause."""
+    result = host.call(
+        "create_case_comment",
+        fields={"ParentId": "500000000000009AAA", "CommentBody": "To nobody"},
+        wait=30,
+    )
+    assert result.is_error
+    told = json.loads(text(result))
+    assert (told["state"], told["finished"]) == ("rejected", True)
+    assert told["error"]["code"]
+    assert told["note"].startswith("refused, and not done: ")
+    assert place.state(told["command_id"]) == CommandState.REJECTED
+
+
+def test_the_desk_looks_where_a_schema_cannot(host: Host) -> None:
+    """What only the row tells is refused with its code, and nothing is stored."""
+    given = {"record_id": "006000000000001AAA", "fields": {"Subject": "x"}}
+    assert "MALFORMED_ID" in host.refusal("update_case", **given)
+    given = {"record_id": "500000000000001AAA", "fields": {"Subject": "x"}, "on_conflict": "merge"}
+    assert "NO_BASIS" in host.refusal("update_case", **given)
+
+
+def test_the_same_key_is_the_same_command(host: Host, place: Place) -> None:
+    """A repeated call finds the first one's record."""
+    given = {"fields": {"Subject": "Once"}, "idempotency_key": "agent-1", "wait": 30}
+    first, again = host.told("create_case", **given), host.told("create_case", **given)
+    assert first == again
+    made = [one for one in place.writes("Case") if one["fields"].get("Subject") == "Once"]
+    assert len(made) == 1
+
+
+def test_an_open_command_is_looked_up_later(host: Host, place: Place) -> None:
+    """A daemon that runs is left to send; once there is none, this server does."""
+    with a_daemon(place):
+        open_ = host.told("create_case", fields={"Subject": "Later"}, wait=0.2)
+        assert (open_["state"], open_["finished"]) == ("pending", False)
+        assert "a daemon runs and sends it" in open_["note"]
+        assert "Ask get_command; do not submit it again." in open_["note"]
+    done = host.told("get_command", command_id=open_["command_id"], wait=30)
+    assert (done["state"], done["op"], done["sobject"]) == ("applied", "create", "Case")
+
+
+def test_what_could_not_be_sent_is_sent_again(host: Host, place: Place) -> None:
+    """An org that is down for a moment: this server goes on with what it accepted."""
+    place.org.fault(match={"body": "In spite of all"}, do={"status": 503}, times=1)
+    told = host.told("create_case", fields={"Subject": "In spite of all"}, wait=30)
+    assert (told["state"], told["attempts"]) == ("applied", 2)
+
+
+def test_a_cancelled_call_leaves_its_command(host: Host, place: Place) -> None:
+    """The agent no longer waits, the server answers others, the command is done all the same."""
+    given = {"fields": {"Subject": "Unawaited"}, "idempotency_key": "agent-2", "wait": 60}
+
+    async def give_up(client: Any) -> None:
+        with anyio.move_on_after(0.5):
+            await client.call_tool("create_case", given)
+
+    with a_daemon(place):
+        host.do(give_up)
+        assert host.told("list_cases", limit=1)["records"]
+        open_ = host.told("create_case", **{**given, "wait": 0})
+        assert open_["state"] == "pending"
+    assert host.told("get_command", command_id=open_["command_id"], wait=30)["finished"]
+
+
+def test_huge_answers_are_bounded(host: Host, place: Place) -> None:
+    """Long texts are cut and say so; what does not fit is named, and how to get at it."""
+    whole = place.case(SuppliedCompany="Wordy", Description="word " * 6_000)
+    for _ in range(70):
+        place.case(SuppliedCompany="Wordy", Description="word " * 1_000)
+    where = ["SuppliedCompany=Wordy"]
+    told = host.told("list_cases", where=where, fields=["Id", "Description"], limit=200)
+    assert len(json.dumps(told)) < ANSWER + 2_000
+    shown = len(told["records"])
+    assert f"{shown} of " in told["note"]
+    assert told["next_page"] is None
+    assert "[cut: 4,999 characters in all]" in told["records"][-1]["Description"]
+    listed = {"where": where, "fields": ["Id"], "order": "Id", "limit": 20}
+    first = host.told("list_cases", **listed)
+    second = host.told("list_cases", **listed, page=first["next_page"])
+    ids = [one["Id"] for one in [*first["records"], *second["records"]]]
+    assert ids == sorted(set(ids))
+    record = host.told("get_case", record_id=whole)["record"]
+    assert record["Description"].endswith("… [cut: 29,999 characters in all]")
+
+
+def test_the_store_says_how_fresh_it_is(host: Host, place: Place) -> None:
+    """No call is made for it; before the first pull it says that records may be missing."""
+    calls = place.org.requests()["total"]
+    never = host.told("list_entitlements", source="store")
+    assert (never["as_of"], never["records"]) == (None, [])
+    assert "is not pulled to an end yet" in never["note"]
+    assert place.org.requests()["total"] == calls
+    place.app.puller().pull(by_name("Entitlement"))
+    told = host.told("list_entitlements", source="store", limit=3)
+    assert told["as_of"]
+    assert (len(told["records"]), told["next_page"]) == (3, 2)
+    missing = host.refusal("get_entitlement", record_id="550000000000009AAA", source="store")
+    assert 'Ask with source "org"' in missing
+
+
+def test_a_dead_grant_is_told_with_its_remedy(sqlite_store_url: str) -> None:
+    """The tools stay, by what is known of the fields; the store answers; a write is kept."""
+    with (
+        Emulator(cases=5) as org,
+        closing((place := Place(org, sqlite_store_url)).app),
+        within(place.app) as host,
+    ):
+        known = host.tools()
+        org.revoke_grants()
+        org.expire_sessions()
+        assert "scsync link" in host.refusal("list_cases")
+        assert host.told("list_cases", source="store")["records"] == []
+        open_ = host.told("create_case", fields={"Subject": "Kept"}, wait=2)
+        assert (open_["state"], "run scsync link" in open_["note"]) == ("pending", True)
+        place.clock.advance(hours=2)
+        assert set(host.tools()) == set(known)
+
+
+def test_whatever_is_not_foreseen_is_one_sentence(
+    host: Host, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No word of a bug reaches an agent, and the server goes on."""
+
+    def broken() -> None:
+        raise RuntimeError("hush-hush")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.app, "clock", broken)
+        said = host.refusal("list_cases")
+    assert said == "this was not foreseen; the server's log says more"
+    assert host.told("list_cases", limit=1)["records"]

@@ -1,0 +1,98 @@
+"""A real browser, looked at by axe; nothing that it asks for may lie beyond this machine."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_APT = "apt-get install --yes chromium"
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_GRAVE = frozenset({"serious", "critical"})
+
+
+def found() -> str:
+    """Find the browser; without one a run for the record fails, any other skips."""
+    for name in (os.environ.get("TEST_CHROMIUM"), *_NAMES):
+        if name and (path := shutil.which(name)):
+            return path
+    if os.environ.get("CI"):
+        pytest.fail(f"no Chromium: {_APT}, or name one by TEST_CHROMIUM")
+    pytest.skip(f"no Chromium: {_APT}, or name one by TEST_CHROMIUM")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    path = found()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """One window, and what went wrong in it."""
+
+    base: str
+    context: BrowserContext
+    page: Page = field(init=False)
+    troubles: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page = self.context.new_page()
+        self.page.on("console", lambda said: self._hear(said.type, said.text))
+        self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        self.context.on("request", lambda asked: self._see(asked.url))
+
+    def go(self, path: str) -> Page:
+        answer = self.page.goto(self.base + path)
+        assert answer is not None
+        assert answer.status == 200, path
+        return self.page
+
+    def faults(self) -> list[str]:
+        """Ask axe what keeps somebody from using this page."""
+        # Whatever Chromium would scroll or fade in is there before it is looked at.
+        violations = Axe().run(self.page).response["violations"]
+        return [
+            f"{self.page.url}: {one['id']} at {one['nodes'][0]['html'][:200]}"
+            for one in violations
+            if one["impact"] in _GRAVE
+        ]
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.troubles.append(f"{self.page.url}: {kind}: {text}")
+
+    def _see(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1":
+            self.troubles.append(f"asked for {address}")
+
+
+@contextmanager
+def visiting(browser: Browser, base: str, *, width: int, scheme: str) -> Iterator[Visitor]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    context.set_default_timeout(20_000)
+    visitor = Visitor(base, context)
+    yield visitor
+    context.close()
+    assert visitor.troubles == []
