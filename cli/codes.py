@@ -1,9 +1,8 @@
 """Exit codes by error: what every verb that fails leaves with, and which errors are foreseen."""
 
 from config.settings import ConfigError
-from models.command import InvalidCommand
+from models.command import InvalidCommand, UnknownCommand
 from pipelines.actions import ActionRefused
-from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SalesforceError
 from store.errors import StoreError

@@ -14,13 +14,13 @@ def register(app: typer.Typer, panel: str) -> None:
     def console(
         typer_context: typer.Context,
         *,
-        host: Annotated[str, typer.Option(help="Address; beyond loopback needs a token.")] = HOST,
+        host: Annotated[str, typer.Option(help="Address; beyond loopback needs a key.")] = HOST,
         port: Annotated[
             int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")
         ] = None,
         json: Json = False,
     ) -> None:
-        """Serve the overview, health, metrics and commands over HTTP, until Ctrl-C."""
+        """Serve pages, health, metrics and the API over HTTP, until Ctrl-C."""
         ctx = context(typer_context)
         with ctx.app() as parts:
             chosen = ctx.settings.console_port if port is None else port

@@ -1,5 +1,6 @@
 """What every verb starts from: the settings, the app, and how to print."""
 
+import getpass
 import json
 import os
 import sys
@@ -55,6 +56,15 @@ class Context:
         _refuse_unknown_objects(settings)
         logs.configure(settings)
         return settings
+
+    @property
+    def operator(self) -> str:
+        """Whoever sits here, as the audit calls them: no key's name has a space in it."""
+        try:
+            name = getpass.getuser()
+        except (OSError, KeyError):  # a container may run as a user that nobody has named
+            name = f"user {os.getuid()}"
+        return f"{name} at a shell"
 
     def open(self, *, new: bool = False) -> App:
         """Make the parts of the account; only a new one may lack a store."""

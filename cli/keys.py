@@ -15,7 +15,6 @@ from store import audit, keys
 
 Name = Annotated[str, typer.Argument(help="What the audit calls its holder.")]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,59}")
-_BY = "scsync keys"
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -54,7 +53,9 @@ def _register_make(group: typer.Typer) -> None:
             with parts.store.begin() as tx:
                 key = keys.make(tx, _named(name), wanted, now=now, expires_at=until)
                 detail = {"scopes": sorted(wanted), "expires_at": str(until) if until else None}
-                audit.note(tx, operator=_BY, act="key.make", subject=name, detail=detail, now=now)
+                audit.note(
+                    tx, operator=ctx.operator, act="key.make", subject=name, detail=detail, now=now
+                )
         if json:
             print_json({"name": name, "key": key, "scopes": sorted(wanted), "expires_at": until})
             return
@@ -99,7 +100,7 @@ def _register_revoke(group: typer.Typer) -> None:
             with parts.store.begin() as tx:
                 if not keys.revoke(tx, name, now=now):
                     raise ConfigError(f"no key in use is named {name}: see scsync keys list")
-                audit.note(tx, operator=_BY, act="key.revoke", subject=name, now=now)
+                audit.note(tx, operator=ctx.operator, act="key.revoke", subject=name, now=now)
         if json:
             print_json({"name": name, "revoked_at": now})
         else:

@@ -26,7 +26,7 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
         *api.addresses(parts, is_open=door.is_open),
         *pages.routes(parts),
     ]
-    _refuse_unscoped(addresses)
+    refuse_unscoped(addresses)
     rate = parts.settings.console_rate
     found = Starlette(
         routes=[*addresses, Mount("/static", Static(), name="static")],
@@ -40,7 +40,8 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     return found
 
 
-def _refuse_unscoped(routes: list[BaseRoute]) -> None:
+def refuse_unscoped(routes: list[BaseRoute]) -> None:
+    """Raise for a route that anybody could reach because nobody said who may."""
     for one in routes:
         if not isinstance(one, Scoped):
             raise TypeError(f"{one} does not say what scope it needs: use console.access.route")

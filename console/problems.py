@@ -12,10 +12,9 @@ from starlette.responses import Response
 
 from config.settings import ConfigError
 from console.templates import render
-from models.command import InvalidCommand
+from models.command import InvalidCommand, UnknownCommand
 from pipelines.actions import ActionDisabled, ActionRefused
 from pipelines.clerk import ACTION_DISABLED
-from pipelines.life import UnknownCommand
 from pipelines.receipts import Refused
 from salesforce.errors import Drifted, MalformedQuery, NotFound, Rejected, SalesforceError, TooMuch
 from store.errors import StoreError

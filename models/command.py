@@ -54,6 +54,10 @@ class InvalidCommand(ValueError):  # noqa: N818 - read at the call site: `except
     """The JSON form is not a command; the message names the part and the remedy."""
 
 
+class UnknownCommand(LookupError):  # noqa: N818 - read at the call site
+    """No command has this id."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """One command, as in files, messages and Python; `from_json` reads the JSON form."""

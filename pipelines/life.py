@@ -9,17 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from models.command import InvalidCommand
+from models.command import InvalidCommand, UnknownCommand
 from models.outbox import Attempt, OutboxEntry
 from pipelines.submit import read
 from store import outbox, waits
 from store.waits import Ahead, Wait
 
 _FOLDED = re.compile(r"folded into the request of command (\S+)")
-
-
-class UnknownCommand(LookupError):  # noqa: N818 - read at the call site
-    """No command has this id."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from console import problems
 from console.access import csrf
-from console.access.body import read_body, replayed
+from console.access.body import LARGEST_BODY, LARGEST_FORM, read_body, replayed
 from console.access.door import Door, WrongKey
 from console.access.limits import Buckets
 from console.access.sessions import Session, Sessions, begin
@@ -67,7 +67,8 @@ class Gate:
             is_bearer = caller.is_bearer
         if self._requests:
             self._requests.take(state.operator or address)
-        state.body = await read_body(request)
+        largest = LARGEST_BODY if state.operator else LARGEST_FORM
+        state.body = await read_body(request, at_most=largest)
         if not is_bearer:
             csrf.check(request)
 

@@ -1,4 +1,4 @@
-"""How much one caller may ask: token buckets, and the largest body."""
+"""How often one caller may ask: a bucket that fills by the second."""
 
 import math
 import threading
@@ -7,9 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from console.problems import Problem
-
-LARGEST_BODY = 8 << 20
-"""Bytes: some ten thousand commands; whoever has more sends them in parts."""
 
 _CALLERS = 10_000  # buckets kept: of a flood of addresses only the latest are remembered
 

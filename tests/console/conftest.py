@@ -8,28 +8,18 @@ import pytest
 
 from console.serving import Serving
 from emulator.server import Emulator
-from models.api_key import Scope
-from store import keys
 from tests.pipelines.push.ground import Place
-
-BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
 
 
 @contextmanager
-def served(place: Place, host: str = "127.0.0.1") -> Iterator[httpx.Client]:
+def served(place: Place) -> Iterator[httpx.Client]:
     """Serve a place's console on a free port; hand out a client of it."""
-    serving = Serving(place.app, host=host, port=0)
+    serving = Serving(place.app, port=0)
     thread = serving.start()
-    with httpx.Client(base_url=serving.url.replace("0.0.0.0", "127.0.0.1"), timeout=30) as client:  # noqa: S104 - how it is reached
+    with httpx.Client(base_url=serving.url, timeout=30) as client:
         yield client
     serving.stop()
     thread.join()
-
-
-def make_key(place: Place, name: str, *scopes: Scope, **more: object) -> str:
-    """Make a key as `scsync keys make` does."""
-    with place.app.store.begin() as tx:
-        return keys.make(tx, name, scopes, now=place.clock(), **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

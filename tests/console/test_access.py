@@ -3,10 +3,16 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from config.settings import ConfigError
+from console.app import refuse_unscoped
+from console.serving import Serving
 from models.api_key import Scope
 from store import keys
 from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench
@@ -28,13 +34,18 @@ def outside(ground: Bench) -> TestClient:
     return ground.client()
 
 
-def login(client: TestClient, key: str, csrf: str | None = None) -> object:
-    """Log in as a person does: the page first, then its form."""
+def csrf_of(client: TestClient) -> str:
+    """What the forms carry that this browser is shown."""
     page = client.get("/login", headers=BROWSER)
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found
-    data = {"csrf": found[1] if csrf is None else csrf, "key": key}
-    return client.post("/login", data=data, headers=BROWSER)
+    return found[1]
+
+
+def login(client: TestClient, key: str, csrf: str | None = None, **asked: str) -> Any:
+    """Log in as a person does: the page first, then its form."""
+    data = {"csrf": csrf_of(client) if csrf is None else csrf, "key": key}
+    return client.post("/login", data=data, params=asked, headers=BROWSER)
 
 
 def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> None:
@@ -129,9 +140,9 @@ def test_a_person_logs_in_with_a_key_and_out_again(ground: Bench, outside: TestC
     page = outside.get("/", headers=BROWSER)
     assert page.status_code == 200
     assert outside.post("/logout", headers=BROWSER).status_code == 403
-    session = outside.cookies["scsync_session"]
-    assert outside.get("/login", headers=BROWSER).status_code == 200
-    assert outside.cookies["scsync_session"] == session
+    data = {"csrf": csrf_of(outside)}
+    assert outside.post("/logout", data=data, headers=BROWSER).status_code == 303
+    assert outside.get("/", headers=BROWSER).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -139,12 +150,7 @@ def test_a_person_logs_in_with_a_key_and_out_again(ground: Bench, outside: TestC
 )
 def test_a_login_leads_nowhere_else(ground: Bench, outside: TestClient, wanted: str) -> None:
     """A link to our login that ends on a stranger's page would be trusted for our name."""
-    page = outside.get("/login", params={"next": wanted}, headers=BROWSER)
-    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
-    assert csrf
-    data = {"csrf": csrf[1], "key": ground.key("ada")}
-    entered = outside.post("/login", params={"next": wanted}, data=data, headers=BROWSER)
-    assert entered.headers["location"] == "/"
+    assert login(outside, ground.key("ada"), next=wanted).headers["location"] == "/"
 
 
 def test_the_cookie_is_kept_from_scripts_and_from_other_sites(ground: Bench) -> None:
@@ -162,8 +168,7 @@ def test_the_cookie_is_kept_from_scripts_and_from_other_sites(ground: Bench) -> 
 def test_a_forged_form_changes_nothing(ground: Bench, outside: TestClient, csrf: str) -> None:
     """Without the token, with a wrong one, or with that of another's session."""
     if csrf == "foreign":
-        page = ground.client().get("/login", headers=BROWSER).text
-        csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]  # type: ignore[index]
+        csrf = csrf_of(ground.client())
     refused = login(outside, ground.key("ada"), csrf)
     assert refused.status_code == 403
     assert "not ours" in refused.text
@@ -190,19 +195,13 @@ def test_a_page_elsewhere_submits_nothing_by_a_browser_on_this_machine(
 
 
 def test_a_script_of_our_pages_sends_the_token_as_a_header(ground: Bench) -> None:
-    """Read from the page that it came with; the session is the page's."""
-    here = ground.client(is_loopback=True)
-    session = here.get("/", headers=BROWSER)
-    assert "scsync_session" in session.cookies
-    served = here.app
-    sealed = here.cookies["scsync_session"]
-    from console.access.sessions import Sessions  # noqa: PLC0415 - the one test that looks inside
-
-    opened = Sessions(ground.app.cipher).read(f"scsync_session={sealed}")
-    assert served
-    assert opened
-    headers = {**BROWSER, "X-CSRF-Token": opened.csrf, "Content-Type": "application/json"}
-    assert here.post("/v1/commands", content=b"[]", headers=headers).status_code == 400
+    """That of the page it came with, whose session the cookie is."""
+    outside = ground.client()
+    login(outside, ground.key("ada"))
+    headers = {**BROWSER, "Content-Type": "application/json"}
+    assert outside.post("/v1/commands", content=b"[]", headers=headers).status_code == 403
+    headers["X-CSRF-Token"] = csrf_of(outside)
+    assert outside.post("/v1/commands", content=b"[]", headers=headers).status_code == 400
 
 
 def test_a_trusted_proxy_says_who_asks(sqlite_store_url: str) -> None:
@@ -235,14 +234,22 @@ def test_every_answer_bears_the_policy(ground: Bench) -> None:
     assert here.get("/", headers={"Host": "evil.example"}).headers["x-content-type-options"]
 
 
-def test_a_route_without_a_scope_is_no_route(
-    ground: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_route_without_a_scope_is_no_route() -> None:
     """The console does not start with an address that nobody thought about."""
-    from starlette.routing import Route  # noqa: PLC0415 - what must not be used
-
-    from console import pages  # noqa: PLC0415
-
-    monkeypatch.setattr(pages, "routes", lambda _parts: [Route("/open", lambda _request: None)])
     with pytest.raises(TypeError, match="scope"):
-        ground.client()
+        refuse_unscoped([Route("/open", lambda _request: None)])
+
+
+def test_an_address_that_others_reach_is_served_once_there_is_a_key(ground: Bench) -> None:
+    """Not before: nobody could come in, and whoever forgot would learn it elsewhere."""
+    everywhere = "0.0.0.0"  # noqa: S104 - what is tested
+    with pytest.raises(ConfigError, match="scsync keys make"):
+        Serving(ground.app, host=everywhere, port=0)
+    key = ground.key("bot", Scope.READ)
+    serving = Serving(ground.app, host=everywhere, port=0)
+    thread = serving.start()
+    url = f"{serving.url.replace(everywhere, '127.0.0.1')}/v1/actions"
+    assert httpx.get(url).status_code == 401
+    assert httpx.get(url, headers=bearer(key)).status_code == 200
+    serving.stop()
+    thread.join()

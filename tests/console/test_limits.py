@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from console.access.limits import LARGEST_BODY, Buckets
+from console.access.body import LARGEST_BODY, LARGEST_FORM
+from console.access.limits import Buckets
 from console.problems import Problem
 from models.api_key import Scope
 from tests.console.ground import BROWSER, Bench, bearer, bench
@@ -65,6 +66,8 @@ def test_a_body_beyond_bounds_is_not_read(ground: Bench) -> None:
     for refused in (said, found):
         assert refused.status_code == 413
         assert "in parts" in refused.json()["detail"]
+    stranger = ground.client().post("/login", content=b"x" * (LARGEST_FORM + 1))
+    assert stranger.status_code == 413
 
 
 def test_an_unreadable_store_is_said_with_its_remedy(tmp_path: Path, sqlite_store_url: str) -> None:
