@@ -48,7 +48,7 @@ def referred(
     columns = model.table().c
     found = {}
     for one in model.fields():
-        value = fields.get(one.api_name)
+        value: Any = fields.get(one.api_name)
         for target in columns[one.column].info.get("references", ()) if value else ():
             if name := _name(tx, target, value):
                 found[one.api_name] = Referred(target, name)

@@ -34,7 +34,11 @@ def in_turns(store: Store, ids: Sequence[str], move: Move) -> Moved:
     for start in range(0, len(ids), _CHUNK):
         with store.begin() as tx:
             some = move(tx, ids[start : start + _CHUNK])
-        found = Moved(*(before + after for before, after in zip(found, some, strict=True)))
+        found = Moved(
+            found.own + some.own,
+            found.along + some.along,
+            found.overwriting + some.overwriting,
+        )
     named = set(ids)
     own = [one for one in (*found.own, *found.along) if one in named]
     return found._replace(own=own, along=[one for one in found.along if one not in named])

@@ -206,10 +206,11 @@ def test_a_proposed_change_becomes_a_command(
     """Only what differs is sent, and only if nobody else has changed the record since."""
     path = f"/records/Case/{cases[20]}"
     before = place.counts().get("pending", 0)
-    assert "Accepted: here is how it fares." in propose(browser, path, Subject="Proposed here")
+    subject = f"Proposed on {place.app.store.url.get_backend_name()}"
+    assert "Accepted: here is how it fares." in propose(browser, path, Subject=subject)
     with place.app.store.read() as tx:
         (entry, *_) = listing.of_record(tx, "Case", cases[20], limit=5)
-    assert entry.fields == {"Subject": "Proposed here"}
+    assert entry.fields == {"Subject": subject}
     assert (entry.on_conflict, bool(entry.expected_modstamp)) == ("reject", True)
     assert acts(place, entry.id) == ["command.submit"]
     assert place.counts()["pending"] == before + 1

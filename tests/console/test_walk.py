@@ -165,7 +165,7 @@ def test_a_command_is_edited_retried_and_discarded_by_clicks(
     expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
     assert site.subject(case_ids[1]) == "Edited by clicks"
 
-    site.org.act("undelete", sobject="Case", id=case_ids[2])
+    site.org.act("undelete", sobject="Case", ids=[case_ids[2]])
     visitor.go(f"/commands/{again}")
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("1 returned to the queue.")).to_be_visible()
