@@ -17,11 +17,13 @@ from cli import (
     demo,
     doctor,
     emulator,
+    export,
     guide,
     keys,
     link,
     pull,
     push,
+    report,
     schema,
     settings,
     status,
@@ -53,7 +55,7 @@ for panel, modules in (
     ("Try it", (demo, emulator)),
     ("Connect", (guide, link, accounts, doctor, settings)),
     ("Sync", (pull, submit, action, push, commands)),
-    ("Look", (status, verify, schema)),
+    ("Look", (status, verify, schema, report, export)),
     ("Run for good", (daemon, console, keys)),
 ):
     for module in modules:

@@ -22,6 +22,9 @@ class Case(Writable, table=True):
             "MilestoneStatus",
         }
     )
+    history: ClassVar[frozenset[str]] = frozenset(
+        {"ClosedDate", "EntitlementId", "IsClosed", "IsEscalated", "OwnerId", "Priority", "Status"}
+    )
 
     case_number: str | None = text()
     record_type_id: str | None = reference("RecordType")

@@ -23,6 +23,7 @@ class CaseMilestone(SObject, table=True):
             "IsViolated",
         }
     )
+    history: ClassVar[frozenset[str]] = frozenset({"CompletionDate", "TargetDate"})
 
     currency_iso_code: str | None = picklist()
     case_id: str | None = reference("Case")

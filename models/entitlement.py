@@ -14,6 +14,9 @@ class Entitlement(Writable, table=True):
     sobject: ClassVar[str] = "Entitlement"
     lock_parent: ClassVar[str | None] = "AccountId"
     computed: ClassVar[frozenset[str]] = frozenset({"Status"})
+    history: ClassVar[frozenset[str]] = frozenset(
+        {"EndDate", "RemainingCases", "StartDate", "Status"}
+    )
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -24,6 +24,9 @@ class ServiceContract(ShippingAddress, BillingAddress, Writable, table=True):
             "TotalPrice",
         }
     )
+    history: ClassVar[frozenset[str]] = frozenset(
+        {"ApprovalStatus", "EndDate", "OwnerId", "StartDate", "Status"}
+    )
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -28,6 +28,8 @@ class SObject(SQLModel):
     """System fields, by API name, that the object does not have."""
     computed: ClassVar[frozenset[str]] = frozenset()
     """Fields, by API name, that change without moving the stamp, beside formulas and roll-ups."""
+    history: ClassVar[frozenset[str]] = frozenset()
+    """Fields, by API name, whose changes are kept in `record_history`."""
 
     id: str = Field(
         primary_key=True, max_length=ID_LENGTH, sa_column_kwargs={"info": {"kind": Kind.TEXT}}

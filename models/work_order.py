@@ -24,6 +24,9 @@ class WorkOrder(Address, Writable, table=True):
             "TotalPrice",
         }
     )
+    history: ClassVar[frozenset[str]] = frozenset(
+        {"EndDate", "IsClosed", "OwnerId", "Priority", "StartDate", "Status"}
+    )
 
     record_type_id: str | None = reference("RecordType")
     currency_iso_code: str | None = picklist()

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from store import history
 from store.engine import Store
 from store.errors import StoreTooNew
 from store.reports import views
@@ -33,6 +34,7 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             _refuse_unknown(before)
             views.drop(tx)
             command.upgrade(_config(tx), "head")
+        history.refresh(tx)
         views.refresh(tx)
     return before, head
 

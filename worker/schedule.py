@@ -14,6 +14,7 @@ from pipelines import health, policy
 from salesforce.errors import SalesforceError
 from store import accounts, api_calls, lanes, leases, orgs, runs, watermarks
 from store.errors import StoreError
+from store.reports import indexes
 from worker.actors import Actors
 from worker.app import App
 from worker.bells import Bells
@@ -53,6 +54,7 @@ class Schedule:
             (self.sweep, TICK),
             (self.feed, 5 * TICK),
             (self.weigh, 30 * TICK),
+            (self.index, 60 * TICK),
             (self.tidy, 3600.0),
         ):
             self._scheduler.add_job(self.run, "interval", (job,), seconds=seconds)
@@ -140,6 +142,10 @@ class Schedule:
         """Announce commands that nobody has announced."""
         if self._may_call():
             self._bells.sweep(self._actors.push.send)
+
+    def index(self) -> None:
+        """Make the indexes that reports need, once first loads are over."""
+        indexes.build(self._app.store)
 
     def tidy(self) -> None:
         """Forget old runs and counts; see that no command that could go was overlooked."""

@@ -17,6 +17,7 @@ import models.ingest
 import models.lease
 import models.linked_account
 import models.outbox
+import models.record_history
 import models.run
 import models.tally
 import models.watermark  # noqa: F401 - importing fills the metadata

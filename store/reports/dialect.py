@@ -27,15 +27,6 @@ class Dialect:
         text = "'9999-12-31T00:00:00.000Z'"
         return text if self.is_sqlite else f"{text}::timestamptz"
 
-    @property
-    def least(self) -> str:
-        """Name the function that gives the smallest of its arguments."""
-        return "min" if self.is_sqlite else "least"
-
-    @property
-    def greatest(self) -> str:
-        return "max" if self.is_sqlite else "greatest"
-
     def ago(self, days: int) -> str:
         """Give the instant so many days before now."""
         if self.is_sqlite:
@@ -71,6 +62,16 @@ class Dialect:
         if self.is_sqlite:
             return f"CAST(julianday({day}) - julianday('now', 'start of day') AS INTEGER)"
         return f"({day} - {self.today})"
+
+    def after(self, day: str) -> str:
+        """Give the instant at which a date is over."""
+        if self.is_sqlite:
+            return f"date({day}, '+1 day')"  # as text, it stands before every instant of that day
+        return f"(({day} + 1)::timestamp AT TIME ZONE 'UTC')"
+
+    def instant(self, text: str) -> str:
+        """Read an instant from the text in which history keeps it."""
+        return text if self.is_sqlite else f"{text}::timestamptz"
 
     def whole(self, number: str) -> str:
         """Give a number as a whole one, which a sum of whole ones is not on PostgreSQL."""

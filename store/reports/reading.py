@@ -77,7 +77,7 @@ def count(tx: Connection, report: Report, *, where: Mapping[str, str] | None = N
 
 
 def _view(report: Report) -> TableClause:
-    return table(report.view, *(column(one.name, _TYPES[one.kind]) for one in report.all_columns))
+    return table(report.view, *(column(one.name, TYPES[one.kind]) for one in report.all_columns))
 
 
 def _condition(
@@ -130,7 +130,7 @@ def _instant(value: str) -> datetime:
     return moment
 
 
-_TYPES: dict[Kind, TypeEngine[Any]] = {
+TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),
     Kind.WHOLE: BigInteger(),
     Kind.NUMBER: Numeric(asdecimal=False),

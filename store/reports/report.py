@@ -34,8 +34,6 @@ class Report:
     order: str
     columns: tuple[Column, ...]
     body: str
-    before: str = ""
-    """A WITH clause, where the body needs one."""
 
     @property
     def view(self) -> str:
@@ -50,7 +48,7 @@ class Report:
     @property
     def select(self) -> str:
         chosen = ",\n  ".join(f"{one.sql} AS {one.name}" for one in self.all_columns)
-        return f"{self.before}SELECT\n  {chosen}\n{self.body}"
+        return f"SELECT\n  {chosen}\n{self.body}"
 
     def column(self, name: str) -> Column:
         """Find a column; LookupError says which ones there are."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -99,11 +100,17 @@ def test_a_command_is_told_from_submission_to_result(
     browser: Browser, place: Place, cases: list[str]
 ) -> None:
     """What it asked, its request, its answer, and the record that it leads to."""
-    command_id = applied(place, cases[3], Priority="Low")
+    held = place.row("Case", cases[3])
+    assert held
+    wanted = "High" if held["priority"] == "Low" else "Low"
+    command_id = applied(place, cases[3], Priority=wanted)
     shown = browser.see(f"/commands/{command_id}")
     for part in ("Request 1", "applied", "Priority", "as asked", f"/records/Case/{cases[3]}"):
         assert part in shown
-    assert f"/commands/{command_id}" in browser.see(f"/records/Case/{cases[3]}")
+    record = browser.see(f"/records/Case/{cases[3]}")
+    assert f"/commands/{command_id}" in record
+    (change,) = re.findall(r'<th scope="row">priority</th>.*?>(\w+)</td></tr>', record)
+    assert change == wanted
     assert browser.see("/commands/7f0f4a5e-58a7-4a0e-9d2f-0c9f5a2f1a01", 404)
 
 

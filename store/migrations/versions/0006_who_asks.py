@@ -9,7 +9,7 @@ from models.columns import UtcDateTime
 from models.control import Json
 
 revision: str = "0006"
-down_revision: str | None = "0004"
+down_revision: str | None = "0005"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

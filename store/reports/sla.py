@@ -1,0 +1,102 @@
+"""Reports on milestones: what was promised about a case, and whether it is kept.
+
+The org's own clocks (time remaining, is violated) move no stamp and are stale here as soon as they
+are read; both views go by the dates instead.
+"""
+
+from models.columns import Kind
+from store.reports.cases import NAMES
+from store.reports.dialect import Dialect
+from store.reports.report import Column, Report
+
+
+def milestones(d: Dialect) -> Report:
+    left = d.minutes(d.now, "m.target_date")
+    whole = d.minutes("m.start_date", "m.target_date")
+    state = (
+        f"CASE WHEN c.is_stopped = true THEN 'paused' WHEN m.target_date < {d.now} THEN 'violated'"
+        f" WHEN {left} * 4 <= {whole} THEN 'at risk' ELSE 'on time' END"
+    )
+    return Report(
+        name="milestones",
+        title="Milestones under way",
+        sentence="Which promises about open cases are due, at risk or broken, and how many minutes"
+        " are left.",
+        sources=("CaseMilestone", "Case"),
+        order="target_date",
+        columns=(
+            Column("id", Kind.TEXT, "The milestone of the case.", "m.id"),
+            Column("case_id", Kind.TEXT, "The case.", "c.id"),
+            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
+            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
+            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
+            Column("owner", Kind.TEXT, "The owner's name; empty for a queue.", "u.name"),
+            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+            Column("milestone_type_id", Kind.TEXT, "Which kind of promise.", "m.milestone_type_id"),
+            Column("start_date", Kind.INSTANT, "From when it counts.", "m.start_date"),
+            Column("target_date", Kind.INSTANT, "By when it is due.", "m.target_date"),
+            Column(
+                "state",
+                Kind.TEXT,
+                "on time; at risk: no more than a quarter of its time is left; violated: its time"
+                " is over; paused: the case is stopped.",
+                state,
+            ),
+            Column(
+                "minutes_left",
+                Kind.WHOLE,
+                "Minutes from now to its target, negative when it is over.",
+                left,
+            ),
+        ),
+        body=f"""FROM case_milestones m
+JOIN cases c ON c.id = m.case_id AND c.deleted_at IS NULL AND c.is_closed = false {NAMES}
+WHERE m.deleted_at IS NULL AND m.is_completed = false""",
+    )
+
+
+def milestones_by_month(d: Dialect) -> Report:
+    month = d.month("m.target_date")
+    late = f"coalesce(m.completion_date, {d.now}) > m.target_date"
+    return Report(
+        name="milestones_by_month",
+        title="Milestones by month",
+        sentence="How many promises that were due in a month were kept and broken, by kind.",
+        sources=("CaseMilestone",),
+        order="month desc, target_minutes",
+        columns=(
+            Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", month),
+            Column("milestone_type_id", Kind.TEXT, "Which kind of promise.", "m.milestone_type_id"),
+            Column(
+                "target_minutes",
+                Kind.WHOLE,
+                "In how many minutes it was to be done.",
+                "m.target_response_in_mins",
+            ),
+            Column("milestones", Kind.WHOLE, "All of them.", "count(*)"),
+            Column(
+                "met",
+                Kind.WHOLE,
+                "Those completed by their target.",
+                "count(CASE WHEN m.completion_date <= m.target_date THEN 1 END)",
+            ),
+            Column(
+                "violated",
+                Kind.WHOLE,
+                "Those completed later, or not completed and past it.",
+                f"count(CASE WHEN {late} THEN 1 END)",
+            ),
+            Column(
+                "working_minutes",
+                Kind.NUMBER,
+                "What the completed ones took on average, by the org's own count of working time;"
+                " empty where the org does not tell.",
+                d.rounded(
+                    "avg(CASE WHEN m.completion_date IS NOT NULL"
+                    " THEN m.actual_elapsed_time_in_mins END)"
+                ),
+            ),
+        ),
+        body=f"""FROM case_milestones m WHERE m.deleted_at IS NULL AND m.target_date IS NOT NULL
+GROUP BY {month}, m.milestone_type_id, m.target_response_in_mins""",
+    )

@@ -1,0 +1,106 @@
+"""Reports on how long customers wait, and when cases were open."""
+
+from models.columns import Kind
+from store.reports.dialect import Dialect
+from store.reports.report import Column, Report
+
+SPELLS_REACH = 100
+"""Days that the view of open spells reaches back: before, days are counted, not moments."""
+
+# Portal users and automated ones are no agents; of a user that is not here nothing speaks against.
+_AGENT = "k.created_by_id NOT IN (SELECT id FROM users WHERE user_type <> 'Standard')"
+
+
+def response_times(d: Dialect) -> Report:
+    closed, created = d.month("c.closed_date"), d.month("c.created_date")
+    return Report(
+        name="response_times",
+        title="Response times",
+        sentence="How long it took to the first answer and to the resolution, by month and"
+        " priority; hours of the clock, working hours stand in milestones_by_month.",
+        sources=("Case", "CaseComment"),
+        order="month desc, metric, priority",
+        columns=(
+            Column(
+                "metric",
+                Kind.TEXT,
+                "first response: to the first public comment by an agent; resolution: to the last"
+                " closing.",
+                "metric",
+            ),
+            Column(
+                "month",
+                Kind.TEXT,
+                "Like 2026-01, in UTC: of the creation for first responses, of the closing for"
+                " resolutions.",
+                "month",
+            ),
+            Column("priority", Kind.TEXT, "The cases' priority.", "priority"),
+            Column("cases", Kind.WHOLE, "Cases answered, or closed.", "cases"),
+            Column(
+                "average_hours", Kind.NUMBER, "Hours it took on average.", d.rounded("hours", 2)
+            ),
+            Column("same_day", Kind.WHOLE, "Those done on the day of the creation.", "same_day"),
+        ),
+        body=f"""FROM (
+SELECT 'resolution' AS metric, {closed} AS month, c.priority, count(*) AS cases,
+  avg({d.hours("c.created_date", "c.closed_date")}) AS hours,
+  {_same_day(d, "c.closed_date")} AS same_day
+FROM cases c WHERE c.deleted_at IS NULL AND c.closed_date IS NOT NULL
+GROUP BY {closed}, c.priority
+UNION ALL SELECT 'first response', {created}, c.priority, count(*),
+  avg({d.hours("c.created_date", "k.answered")}), {_same_day(d, "k.answered")}
+FROM (
+  SELECT k.parent_id, min(k.created_date) AS answered FROM case_comments k
+  WHERE k.deleted_at IS NULL AND k.is_published = true AND {_AGENT} GROUP BY k.parent_id
+) k JOIN cases c ON c.id = k.parent_id AND c.deleted_at IS NULL
+GROUP BY {created}, c.priority
+) t""",
+    )
+
+
+def _same_day(d: Dialect, instant: str) -> str:
+    return f"count(CASE WHEN {d.day(instant)} = {d.day('c.created_date')} THEN 1 END)"
+
+
+def open_spells(d: Dialect) -> Report:
+    what = "c.id, c.case_number, c.priority, c.owner_id, c.account_id"
+    reach = d.ago(SPELLS_REACH)
+    return Report(
+        name="open_spells",
+        title="When cases were open",
+        sentence="From when until when each case was open, for what reaches into the last"
+        f" {SPELLS_REACH} days: open at a moment is what had begun and not ended.",
+        sources=("Case",),
+        order="until desc, since desc",
+        columns=(
+            Column("id", Kind.TEXT, "The case; one that was opened again has several.", "id"),
+            Column("case_number", Kind.TEXT, "Its number.", "case_number"),
+            Column("priority", Kind.TEXT, "Its priority, as it is now.", "priority"),
+            Column("owner_id", Kind.TEXT, "Its owner, as it is now.", "owner_id"),
+            Column("account_id", Kind.TEXT, "The customer.", "account_id"),
+            Column("since", Kind.INSTANT, "When it was created or opened again.", "since"),
+            Column(
+                "until", Kind.INSTANT, "When it was closed; still open: the year 9999.", "until"
+            ),
+        ),
+        body=f"""FROM (
+SELECT {what}, {_begun()} AS since, {d.never} AS until
+FROM cases c WHERE c.deleted_at IS NULL AND c.is_closed = false
+UNION ALL SELECT {what}, {_begun()}, c.closed_date
+FROM cases c WHERE c.deleted_at IS NULL AND c.is_closed = true AND c.closed_date >= {reach}
+UNION ALL SELECT {what}, {_begun(before="e")}, {d.instant("e.old_value")}
+FROM record_history e JOIN cases c ON c.id = e.record_id AND c.deleted_at IS NULL
+WHERE e.sobject = 'Case' AND e.field = 'closed_date' AND e.changed_at >= {reach}
+  AND e.old_value IS NOT NULL AND e.new_value IS NULL
+) s""",
+    )
+
+
+def _begun(before: str | None = None) -> str:
+    """Give the last opening of c, or the last one before another row of its history."""
+    earlier = f" AND h.changed_at < {before}.changed_at" if before else ""
+    return (
+        "coalesce((SELECT max(h.changed_at) FROM record_history h WHERE h.record_id = c.id"
+        f" AND h.field = 'is_closed' AND h.new_value = 'false'{earlier}), c.created_date)"
+    )

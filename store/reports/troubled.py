@@ -1,0 +1,94 @@
+"""Reports on cases that went wrong: opened again, escalated, or without a right to support."""
+
+from models.columns import Kind
+from store.reports.cases import NAMES, OPEN
+from store.reports.dialect import Dialect
+from store.reports.report import Column, Report
+
+
+def reopened_escalated(d: Dialect) -> Report:
+    del d
+    return Report(
+        name="reopened_escalated",
+        title="Reopened and escalated cases",
+        sentence="Which cases are escalated, or were opened again after a closing; openings count"
+        " since scsync has kept history.",
+        sources=("Case",),
+        order="is_closed, created_date desc",
+        columns=(
+            Column("id", Kind.TEXT, "The case.", "c.id"),
+            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
+            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
+            Column("status", Kind.TEXT, "Its status.", "c.status"),
+            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
+            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id"),
+            Column("owner", Kind.TEXT, "The user's name; empty for a queue.", "u.name"),
+            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
+            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+            Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+            Column("is_closed", Kind.FLAG, "Whether it is closed by now.", "c.is_closed"),
+            Column("is_escalated", Kind.FLAG, "Whether it is escalated.", "c.is_escalated"),
+            Column(
+                "escalated_at",
+                Kind.INSTANT,
+                "When that was first seen; empty if before history was kept.",
+                "e.changed_at",
+            ),
+            Column("reopened", Kind.WHOLE, "How often it was opened again.", "coalesce(r.n, 0)"),
+            Column("reopened_at", Kind.INSTANT, "When last.", "r.changed_at"),
+        ),
+        body=f"""FROM (
+SELECT c.id FROM cases c WHERE c.deleted_at IS NULL AND c.is_escalated = true
+UNION SELECT record_id FROM record_history
+WHERE sobject = 'Case' AND field = 'is_closed' AND new_value = 'false'
+) m JOIN cases c ON c.id = m.id AND c.deleted_at IS NULL
+LEFT JOIN ({_turned("is_closed", "false", "max")}) r ON r.record_id = c.id
+LEFT JOIN ({_turned("is_escalated", "true", "min")}) e ON e.record_id = c.id {NAMES}""",
+    )
+
+
+def _turned(field: str, value: str, which: str) -> str:
+    return (
+        f"SELECT record_id, count(*) AS n, {which}(changed_at) AS changed_at FROM record_history"
+        f" WHERE sobject = 'Case' AND field = '{field}' AND new_value = '{value}'"
+        " GROUP BY record_id"
+    )
+
+
+def cases_without_entitlement(d: Dialect) -> Report:
+    reason = (
+        "CASE WHEN c.entitlement_id IS NULL THEN 'none' WHEN e.id IS NULL THEN 'gone'"
+        f" WHEN e.start_date IS NULL OR e.start_date > {d.today} THEN 'not begun'"
+        f" WHEN e.end_date < {d.today} THEN 'expired' END"
+    )
+    return Report(
+        name="cases_without_entitlement",
+        title="Cases without a valid entitlement",
+        sentence="Which open cases no entitlement of today covers; one whose cases are used up"
+        " still covers those that it was charged for.",
+        sources=("Case", "Entitlement"),
+        order="created_date",
+        columns=(
+            Column("id", Kind.TEXT, "The case.", "c.id"),
+            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
+            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
+            Column("status", Kind.TEXT, "Its status.", "c.status"),
+            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
+            Column("owner", Kind.TEXT, "The owner's name; empty for a queue.", "u.name"),
+            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
+            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+            Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+            Column(
+                "reason",
+                Kind.TEXT,
+                "none: it names no entitlement; gone: the one it names is deleted; not begun or"
+                " expired: by its dates.",
+                reason,
+            ),
+            Column("entitlement_id", Kind.TEXT, "The one it names.", "c.entitlement_id"),
+            Column("entitlement", Kind.TEXT, "Its name.", "e.name"),
+        ),
+        body=f"""FROM cases c {NAMES}
+LEFT JOIN entitlements e ON e.id = c.entitlement_id AND e.deleted_at IS NULL
+WHERE {OPEN} AND {reason} IS NOT NULL""",
+    )

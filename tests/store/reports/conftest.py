@@ -1,0 +1,120 @@
+"""One emulated org, pulled once into each database, with what reports are about happening in it."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from emulator.server import Emulator
+from models import CATALOG
+from store.engine import Store
+from tests.pipelines.reading import Reader
+from tests.store.reports.truth import Truth
+from tests.store.shared import database
+
+
+@pytest.fixture(scope="session")
+def busy_org() -> Iterator[Emulator]:
+    """A desk where rights are used up, contracts lapse and cases come back."""
+    with Emulator(cases=400) as org:
+        yield org
+
+
+@pytest.fixture(scope="session")
+def sqlite_desk(
+    busy_org: Emulator, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Desk"]:
+    path = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("reports") / "store.db")
+    yield from _desk(busy_org, f"sqlite:///{path}")
+
+
+@pytest.fixture(scope="session")
+def postgres_desk(
+    busy_org: Emulator, shared_postgres: URL, migrated_postgres: str
+) -> Iterator["Desk"]:
+    with database(shared_postgres, template=migrated_postgres) as url:
+        yield from _desk(busy_org, url.render_as_string(hide_password=False))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def desk(request: pytest.FixtureRequest) -> "Desk":
+    """The org's truth beside a store that was pulled three times from it."""
+    found: Desk = request.getfixturevalue(f"{request.param}_desk")
+    return found
+
+
+class Desk:
+    """A store, what the org holds, and which cases came back."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.store = reader, reader.store
+        self._prepare()
+        self.truth = Truth(reader.org)
+        self.truth.reopened = {self.returned: 1, self.settled: 1}
+
+    def _prepare(self) -> None:
+        org = self.reader.org
+        cases = org.run(lambda it: it.query_rows("SELECT Id, IsClosed, OwnerId FROM Case"))
+        closed = [case["Id"] for case in cases if case["IsClosed"]]
+        opened = [case["Id"] for case in cases if not case["IsClosed"]]
+        self._upset(org, opened)
+        self._pull()
+        self.returned, self.settled = closed[-1], closed[-2]
+        query = f"SELECT ClosedDate FROM Case WHERE Id = '{self.settled}'"  # noqa: S608
+        (case,) = org.run(lambda it: it.query_rows(query))
+        self.settled_closed_at = datetime.fromisoformat(case["ClosedDate"])
+        for case in (self.returned, self.settled):
+            self._act("update", "Case", id=case, fields={"Status": "Working"})
+        self._pull()
+        self._act("update", "Case", id=self.settled, fields={"Status": "Closed"})
+        self._act("delete", "Case", id=opened[-1])
+        self.deleted = opened[-1]
+        self._pull()
+
+    def _upset(self, org: Emulator, opened: list[str]) -> None:
+        rights, lapsed = self._agreements(org)
+        used_up: dict[str, Any] = {"IsPerIncident": True, "RemainingCases": 0}
+        self._act("update", "Entitlement", id=rights[0], fields=used_up)
+        served = {"Subject": "Served all the same", "ServiceContractId": lapsed}
+        self._act("create", "Case", fields=served)
+        self._act("create", "Case", fields={"Subject": "New", "EntitlementId": rights[1]})
+        self._act("update", "Case", id=opened[0], fields={"IsEscalated": True})
+        said = {"ParentId": opened[1], "CommentBody": "Soon.", "IsPublished": True}
+        self._act("create", "CaseComment", fields=said)
+        (late,) = self._ids(org, "SELECT CaseId FROM CaseMilestone WHERE IsCompleted = false", 1)
+        self._act("update", "Case", id=late, fields={"IsStopped": True})
+        for order in self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 4):
+            fields = {"ServiceContractId": lapsed, "EndDate": "2030-01-01T00:00:00.000+0000"}
+            self._act("update", "WorkOrder", id=order, fields=fields)
+
+    def _agreements(self, org: Emulator) -> tuple[list[str], str]:
+        """Have some rights and contracts end in days to come; give those rights, and a lapsed contract."""
+        rights = self._ids(org, "SELECT Id FROM Entitlement", 5)
+        contracts = self._ids(org, "SELECT Id FROM ServiceContract", 6)
+        for place, days in enumerate((300, 20, 50, 80, 100)):
+            fields = {"EndDate": str(datetime.now(UTC).date() + timedelta(days=days))}
+            self._act("update", "Entitlement", id=rights[place], fields=fields)
+            self._act("update", "ServiceContract", id=contracts[place], fields=fields)
+        return rights, contracts[5]
+
+    def _ids(self, org: Emulator, query: str, most: int) -> list[str]:
+        rows = org.run(lambda it: it.query_rows(f"{query} ORDER BY Id LIMIT {most}"))
+        return [next(row[name] for name in ("Id", "CaseId") if name in row) for row in rows]
+
+    def _act(self, act: str, sobject: str, **details: Any) -> None:
+        self.reader.org.act(act, sobject=sobject, **details)
+
+    def _pull(self) -> None:
+        self.reader.later(60)
+        for model in CATALOG:
+            assert self.reader.pull(model.sobject).outcome == "ok"
+
+
+def _desk(org: Emulator, url: str) -> Iterator[Desk]:
+    with closing(Store(url)) as store, closing(Reader(org, store)) as reader:
+        yield Desk(reader)

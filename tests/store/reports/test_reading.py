@@ -1,0 +1,64 @@
+"""Conditions and orders are taken by name and by kind, and refused with what there is."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from store import reports
+from store.reports import BadQuestion
+from tests.store.reports.conftest import Desk
+
+
+def ask(desk: Desk, name: str = "open_cases", **asked: Any) -> list[dict[str, Any]]:
+    with desk.store.read() as tx:
+        columns, rows = reports.rows(tx, name, **asked)
+    return [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
+
+
+def test_conditions_choose_as_they_say(desk: Desk) -> None:
+    """Text, numbers, flags, instants, days and nothing at all, on both databases."""
+    every = ask(desk)
+    assert [row for row in every if row["priority"] == "High"] == ask(
+        desk, where={"priority": "High"}
+    )
+    old = {"age_days>=": "10", "is_escalated": "false"}
+    expected = [row for row in every if row["age_days"] >= 10 and not row["is_escalated"]]
+    assert ask(desk, where=old) == expected
+    moment = every[3]["created_date"]
+    assert len(ask(desk, where={"created_date<": moment.isoformat()})) == 3
+    assert [row for row in every if row["owner"] is None] == ask(desk, where={"owner": ""})
+    assert [row for row in every if row["owner"]] == ask(desk, where={"owner!=": ""})
+    days = ask(desk, "cases_by_day", where={"day>=": "2026-01-01"}, order="day")
+    assert [row["day"] for row in days] == sorted(row["day"] for row in days)
+    assert days[0]["day"] >= date(2026, 1, 1)
+
+
+def test_pages_follow_each_other(desk: Desk) -> None:
+    """The count is that of all pages."""
+    every = ask(desk, order="age_days desc, id")
+    with desk.store.read() as tx:
+        assert reports.count(tx, "open_cases") == len(every)
+    pages = [ask(desk, order="age_days desc, id", limit=7, offset=7 * n) for n in range(3)]
+    assert [row for page in pages for row in page] == every[:21]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"where": {"colour": "red"}}, "no column colour: id, case_number"),
+        ({"where": {"age_days": "old"}}, "age_days takes a whole number, not 'old'"),
+        ({"where": {"created_date": "2026-01-01"}}, "an instant with its zone"),
+        ({"where": {"is_escalated": "maybe"}}, "true or false"),
+        ({"where": {"id; DROP TABLE cases": "x"}}, "is no condition"),
+        ({"where": {"age_days>": ""}}, "needs a value"),
+        ({"order": "age_days; --"}, "is no order"),
+        ({"name": "closed_cases"}, "there is no report closed_cases: open_cases"),
+    ],
+)
+def test_what_will_not_do_is_refused_by_name(
+    sqlite_desk: Desk, asked: dict[str, Any], said: str
+) -> None:
+    """Nothing of what is asked reaches the database but as a bound value."""
+    with pytest.raises(BadQuestion, match=said.replace("'", ".")):
+        ask(sqlite_desk, **asked)

@@ -1,0 +1,91 @@
+"""Views and indexes are made when they are missing or other, and only then."""
+
+import pytest
+
+from store import migrate
+from store.engine import Store
+from store.reports import CATALOG, indexes, views
+from tests.store.reports.conftest import Desk
+
+
+def test_a_view_is_made_anew_when_it_differs(store: Store) -> None:
+    """Dropped, or spoilt by hand, it is back after the next start; the others are left alone."""
+    spoilt = "CREATE VIEW report_agents_load AS SELECT 1 AS one"
+    with store.begin() as tx:
+        assert views.refresh(tx) == []
+        tx.exec_driver_sql("DROP VIEW report_open_cases")
+        tx.exec_driver_sql("DROP VIEW report_agents_load")
+        tx.exec_driver_sql(spoilt)
+    migrate.upgrade(store)
+    with store.read() as tx:
+        assert tx.exec_driver_sql("SELECT count(*) FROM report_open_cases").scalar_one() == 0
+        assert tx.exec_driver_sql("SELECT count(closed_7) FROM report_agents_load").all() == [(0,)]
+
+
+def test_views_of_others_are_left_alone(store: Store) -> None:
+    """Only what bears our mark is ours to drop."""
+    with store.begin() as tx:
+        tx.exec_driver_sql("CREATE VIEW report_of_mine AS SELECT 1 AS one")
+        views.drop(tx)
+        assert len(views.refresh(tx)) == len(CATALOG)
+        assert tx.exec_driver_sql("SELECT one FROM report_of_mine").scalar_one() == 1
+        tx.exec_driver_sql("DROP VIEW report_of_mine")
+
+
+def test_no_index_is_made_before_a_first_load_is_over(store: Store) -> None:
+    """Nor while a backfill runs: it would slow down what it waits for."""
+    assert indexes.build(store) == []
+
+
+def test_indexes_are_made_once(desk: Desk) -> None:
+    """After the load, by whoever asks first; a second time there is nothing to do."""
+    made = indexes.build(desk.store)
+    assert "ix_report_cases_open" in made
+    assert indexes.build(desk.store) == []
+    with desk.store.read() as tx:
+        assert indexes.missing(tx) == []
+
+
+def test_an_index_that_was_left_half_made_is_made_again(postgres_desk: Desk) -> None:
+    """As a crash in the middle of CREATE INDEX CONCURRENTLY leaves it."""
+    store, name = postgres_desk.store, "ix_report_cases_open"
+    indexes.build(store)
+    with store.begin() as tx:
+        tx.exec_driver_sql(
+            f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"  # noqa: S608
+        )
+    assert indexes.build(store) == [name]
+    assert indexes.build(store) == []
+
+
+# What each view goes by; `SCAN cases` would read a gigabyte of a million of them.
+GOES_BY = {
+    "open_cases": {"ix_report_cases_open"},
+    "open_cases_by": {"ix_report_cases_open"},
+    "cases_by_day": {"ix_report_cases_created", "ix_report_cases_closed_day"},
+    "open_spells": {"ix_report_cases_open", "ix_report_cases_closed"},
+    "response_times": {"ix_report_cases_closed_month", "ix_report_comments_public"},
+    "reopened_escalated": {"ix_report_cases_escalated"},
+    "milestones": {"ix_report_milestones_open"},
+    "cases_without_entitlement": {"ix_report_cases_open"},
+    "service_contracts": {"ix_report_cases_open", "ix_report_cases_contract"},
+    "work_orders": {"ix_report_work_orders_open"},
+    "work_orders_by": {"ix_report_work_orders_open"},
+    "agents_load": {
+        "ix_report_cases_open",
+        "ix_report_cases_closed",
+        "ix_report_work_orders_open",
+    },
+}
+
+
+@pytest.mark.parametrize("name", GOES_BY)
+def test_sqlite_goes_by_the_indexes_that_were_made_for_it(sqlite_desk: Desk, name: str) -> None:
+    """It knows no figures of the tables, and might take another."""
+    indexes.build(sqlite_desk.store)
+    with sqlite_desk.store.read() as tx:
+        steps = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT * FROM report_{name}").all()  # noqa: S608
+    told = [step[-1] for step in steps]
+    used = {line.partition(" INDEX ")[2].split()[0] for line in told if " INDEX " in line}
+    assert used >= GOES_BY[name], told
+    assert not [line for line in told if line in {"SCAN c", "SCAN cases", "SCAN w"}]

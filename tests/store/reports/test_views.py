@@ -1,0 +1,94 @@
+"""The views agree with the same figures, reckoned in plain Python from what the org holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from store import reports
+from store.reports import CATALOG
+from tests.store.reports.conftest import Desk
+from tests.store.reports.truth import REPORTS, Rows
+
+HALF_A_CENT = 0.006  # averages and sums are rounded, or added in another order
+
+
+def told(desk: Desk, name: str, **asked: Any) -> Rows:
+    with desk.store.read() as tx:
+        columns, rows = reports.rows(tx, name, **asked)
+    return [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
+
+
+def sides(desk: Desk, name: str) -> tuple[Rows, Rows]:
+    """Give what the view says, and what it should say, of a moment at which both are the same."""
+    for _ in range(5):
+        before = REPORTS[name](desk.truth, datetime.now(UTC))
+        found = told(desk, name)
+        if before == REPORTS[name](desk.truth, datetime.now(UTC)):
+            return found, before
+    raise AssertionError("a minute ended each time")
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_view_says_what_the_org_holds(desk: Desk, name: str) -> None:
+    """Row by row and column by column, whichever of them plain Python can reckon."""
+    found, truth = sides(desk, name)
+    if name == "open_spells":
+        found = [row for row in found if row["id"] not in desk.truth.reopened]
+    assert truth, "the org has nothing of the kind: the comparison would be empty"
+    keys = list(truth[0])
+    ours = sorted(([row[key] for key in keys] for row in found), key=repr)
+    theirs = sorted(([row[key] for key in keys] for row in truth), key=repr)
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        assert [_near(a, b) for a, b in zip(mine, other, strict=True)] == mine, (mine, other)
+
+
+def _near(mine: Any, other: Any) -> Any:
+    if isinstance(mine, float) and abs(mine - other) < HALF_A_CENT:
+        return mine
+    return other
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_view_says_how_fresh_it_is(desk: Desk, name: str) -> None:
+    """By the watermark of what it counts, and of several the oldest."""
+    with desk.store.read() as tx:
+        query = "SELECT sobject, finished_at FROM scsync_watermarks"
+        marks = {row[0]: row[1] for row in tx.exec_driver_sql(query)}
+    stamps = [marks[source] for source in CATALOG[name].sources]
+    oldest = min(datetime.fromisoformat(one) if isinstance(one, str) else one for one in stamps)
+    assert {row["fresh_as_of"] for row in told(desk, name)} == {oldest}
+
+
+def test_tombstones_are_left_out(desk: Desk) -> None:
+    """A deleted case is in no view, though its row is in the table."""
+    with desk.store.read() as tx:
+        query = f"SELECT count(*) FROM cases WHERE id = '{desk.deleted}' AND deleted_at IS NOT NULL"  # noqa: S608
+        assert tx.exec_driver_sql(query).scalar_one() == 1
+    for name in ("open_cases", "open_spells", "reopened_escalated", "cases_without_entitlement"):
+        assert told(desk, name, where={"id": desk.deleted}) == []
+
+
+def test_states_of_every_kind_are_told(desk: Desk) -> None:
+    """The org is such that the comparison above saw them all."""
+    assert {row["state"] for row in told(desk, "entitlements")} >= {
+        "active",
+        "expired",
+        "exhausted",
+    }
+    assert {row["state"] for row in told(desk, "milestones")} >= {"on time", "violated", "paused"}
+    assert any(row["served_since"] for row in told(desk, "service_contracts"))
+    assert {row["needs"] for row in told(desk, "articles")} >= {"publishing", "review"}
+
+
+def test_a_case_that_came_back_was_open_twice(desk: Desk) -> None:
+    """What it was before lies in its history, the first closing included, which nobody saw."""
+    first, second = told(desk, "open_spells", where={"id": desk.settled}, order="since")
+    closings = [desk.settled_closed_at, desk.truth.cases[desk.settled]["ClosedDate"]]
+    assert [first["until"], second["until"]] == closings
+    assert first["since"] == desk.truth.cases[desk.settled]["CreatedDate"]
+    assert first["until"] < second["since"] <= second["until"]
+    (row,) = told(desk, "reopened_escalated", where={"id": desk.returned})
+    assert (row["reopened"], row["is_closed"]) == (1, False)
+    assert row["reopened_at"] is not None
