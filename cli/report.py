@@ -14,9 +14,10 @@ from rich.text import Text
 from sqlalchemy import Connection
 
 from cli import files, prose
-from cli.context import Context, Json, context, print_json, short
+from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.columns import Kind, instant_text
+from pipelines.prose import stamp
 from store import export as exports
 from store import reports
 from store.reports import Column, Report, indexes, reading
@@ -171,7 +172,7 @@ def _show(ctx: Context, asked: _Asked) -> None:
     ctx.line(asked.report.title)
     ctx.out.print(_table([columns[place] for place in chosen], cells, chosen))
     total = len(rows) if len(rows) < (asked.limit or _SOME) else asked.count()
-    ctx.line(f"{len(rows):,} of {total:,} rows, fresh as of {short(fresh)} UTC")
+    ctx.line(f"{len(rows):,} of {total:,} rows, fresh as of {stamp(fresh)} UTC")
     if hidden := [one.name for place, one in enumerate(columns[:-1]) if place not in chosen]:
         ctx.out.print(f"also there, with --csv or --json: {', '.join(hidden)}", markup=False)
 
