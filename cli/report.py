@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 
-from cli import files, prose
+from cli import files
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.columns import Kind, instant_text
-from pipelines.prose import stamp
+from pipelines.prose import plain, stamp
 from store import export as exports
 from store import reports
 from store.reports import Column, Report, indexes, reading
@@ -218,7 +218,7 @@ def _cell(column: Column, value: Any) -> str:
         return "yes" if value else "no"
     if column.kind in {Kind.WHOLE, Kind.NUMBER}:
         return f"{value:,}"
-    return prose.plain(str(value))[:_WIDEST]
+    return plain(str(value))[:_WIDEST]
 
 
 def _json(value: Any) -> Any:
