@@ -75,7 +75,7 @@ def _pages(parts: App) -> Iterator[str]:
         command_id = one.scalar_one()
         record = tx.execute(text("SELECT max(record_id) FROM scsync_commands")).scalar_one()
     yield from ("/", "/objects", "/objects/Case", "/commands", "/commands?state=rejected")
-    yield from ("/commands?object=Case&code=INVALID_FIELD", "/commands?limit=1000")
+    yield from ("/commands?object=Case&code=INVALID_FIELD", "/commands?limit=100")
     yield from ("/commands/causes", f"/commands/{command_id}", f"/records/Case/{record}")
     yield from ("/accounts", "/accounts/guide", "/accounts/doctor", "/reports")
     for name in CATALOG:

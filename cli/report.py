@@ -17,7 +17,7 @@ from cli import files
 from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.columns import Kind, instant_text
-from pipelines import prose
+from pipelines.prose import plain, stamp
 from store import export as exports
 from store import reports
 from store.reports import Column, Report, indexes, reading
@@ -172,7 +172,7 @@ def _show(ctx: Context, asked: _Asked) -> None:
     ctx.line(asked.report.title)
     ctx.out.print(_table([columns[place] for place in chosen], cells, chosen))
     total = len(rows) if len(rows) < (asked.limit or _SOME) else asked.count()
-    ctx.line(f"{len(rows):,} of {total:,} rows, fresh as of {prose.stamp(fresh)} UTC")
+    ctx.line(f"{len(rows):,} of {total:,} rows, fresh as of {stamp(fresh)} UTC")
     if hidden := [one.name for place, one in enumerate(columns[:-1]) if place not in chosen]:
         ctx.out.print(f"also there, with --csv or --json: {', '.join(hidden)}", markup=False)
 
@@ -218,7 +218,7 @@ def _cell(column: Column, value: Any) -> str:
         return "yes" if value else "no"
     if column.kind in {Kind.WHOLE, Kind.NUMBER}:
         return f"{value:,}"
-    return prose.plain(str(value))[:_WIDEST]
+    return plain(str(value))[:_WIDEST]
 
 
 def _json(value: Any) -> Any:

@@ -1,11 +1,12 @@
-"""What a record is called, and which other records of the store its references name."""
+"""What a record is called and what it was before, and which others its references name."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from models import by_name
+from models.record_history import RecordHistory
 from models.sobject import SObject
 
 _NAMES = ("name", "case_number", "work_order_number", "contract_number", "title", "subject")
@@ -48,14 +49,22 @@ def referred(
     columns = model.table().c
     found = {}
     for one in model.fields():
-        value = fields.get(one.api_name)
+        value: Any = fields.get(one.api_name)
         for target in columns[one.column].info.get("references", ()) if value else ():
             if name := _name(tx, target, value):
                 found[one.api_name] = Referred(target, name)
     return found
 
 
-def _name(tx: Connection, sobject: str, record_id: Any) -> str | None:
+def past(tx: Connection, record_id: str, *, limit: int) -> list[RecordHistory]:
+    """Give what changed of a record between two readings, the youngest first."""
+    table = cast("Table", RecordHistory.__table__)  # type: ignore[attr-defined]
+    query = select(table).where(table.c.record_id == record_id)
+    query = query.order_by(table.c.changed_at.desc(), table.c.id.desc()).limit(limit)
+    return [RecordHistory(**row) for row in tx.execute(query).mappings()]
+
+
+def _name(tx: Connection, sobject: str, record_id: str) -> str | None:
     try:
         return name_of(tx, by_name(sobject), record_id)
     except LookupError:

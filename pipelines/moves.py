@@ -35,7 +35,9 @@ def in_turns(store: Store, ids: Sequence[str], move: Move) -> Moved:
         with store.begin() as tx:
             some = move(tx, ids[start : start + _CHUNK])
         found = Moved(
-            found.own + some.own, found.along + some.along, found.overwriting + some.overwriting
+            found.own + some.own,
+            found.along + some.along,
+            found.overwriting + some.overwriting,
         )
     named = set(ids)
     own = [one for one in (*found.own, *found.along) if one in named]

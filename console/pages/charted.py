@@ -161,7 +161,7 @@ def _drawn(drawing: Drawing, answer: Answered) -> Chart:
     places = {one.name: place for place, one in enumerate(answer.columns)}
     values = [name for name in drawing.values if name in places]
     rows = answer.rows if drawing.kind is Kind.LINE else answer.rows[:_MOST]
-    if drawing.label in {"day", "month"}:
+    if drawing.label in {"day", "month"} or drawing.where.get("dimension") == "age":
         rows = sorted(rows, key=lambda row: str(row[places[drawing.label]]))
     label = places[drawing.label]
     return Chart(

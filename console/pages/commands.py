@@ -23,7 +23,8 @@ from store.listing import Choice
 from worker.app import App
 
 _SHOWN = 50
-_MOST = 1_000
+_MOST = 100
+"""Rows of a page: what is more is narrowed by the filter, or looked at by its cause."""
 _GROUPS = 40
 _MOVES: dict[str, Callable[..., Moved]] = {"retry": moves.retry, "discard": moves.discard}
 

@@ -24,6 +24,7 @@ from store import accounts, listing
 from worker.app import App
 
 _COMMANDS = 25
+_CHANGES = 50
 
 
 def routes(parts: App) -> list[BaseRoute]:
@@ -68,6 +69,7 @@ def _page(
         if found is None:
             raise Problem(404, f"the store has no {model.sobject} {record_id}: pull first")
         title, refers = kin.name_of(tx, model, record_id), kin.referred(tx, model, found.fields)
+        past = kin.past(tx, record_id, limit=_CHANGES)
         commands = listing.of_record(tx, model.sobject, record_id, limit=_COMMANDS)
         account = accounts.get(tx, parts.name)
     return show(
@@ -79,6 +81,7 @@ def _page(
         title=title,
         refers=refers,
         commands=commands,
+        past=past,
         since=listing.since,
         instance=account.instance_url if account else None,
         inputs=proposal.inputs(

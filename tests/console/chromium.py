@@ -67,8 +67,9 @@ class Visitor:
 
     def faults(self) -> list[str]:
         """Ask axe what keeps somebody from using this page."""
-        # Whatever Chromium would scroll or fade in is there before it is looked at.
-        violations = Axe().run(self.page).response["violations"]
+        violations = (
+            Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
+        )
         return [
             f"{self.page.url}: {one['id']} at {one['nodes'][0]['html'][:200]}"
             for one in violations
@@ -93,6 +94,8 @@ def visiting(browser: Browser, base: str, *, width: int, scheme: str) -> Iterato
     )
     context.set_default_timeout(20_000)
     visitor = Visitor(base, context)
-    yield visitor
-    context.close()
+    try:
+        yield visitor
+    finally:
+        context.close()
     assert visitor.troubles == []

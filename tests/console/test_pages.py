@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -99,11 +100,17 @@ def test_a_command_is_told_from_submission_to_result(
     browser: Browser, place: Place, cases: list[str]
 ) -> None:
     """What it asked, its request, its answer, and the record that it leads to."""
-    command_id = applied(place, cases[3], Priority="Low")
+    held = place.row("Case", cases[3])
+    assert held
+    wanted = "High" if held["priority"] == "Low" else "Low"
+    command_id = applied(place, cases[3], Priority=wanted)
     shown = browser.see(f"/commands/{command_id}")
     for part in ("Request 1", "applied", "Priority", "as asked", f"/records/Case/{cases[3]}"):
         assert part in shown
-    assert f"/commands/{command_id}" in browser.see(f"/records/Case/{cases[3]}")
+    record = browser.see(f"/records/Case/{cases[3]}")
+    assert f"/commands/{command_id}" in record
+    (change,) = re.findall(r'<th scope="row">priority</th>.*?>(\w+)</td></tr>', record)
+    assert change == wanted
     assert browser.see("/commands/7f0f4a5e-58a7-4a0e-9d2f-0c9f5a2f1a01", 404)
 
 
@@ -206,10 +213,11 @@ def test_a_proposed_change_becomes_a_command(
     """Only what differs is sent, and only if nobody else has changed the record since."""
     path = f"/records/Case/{cases[20]}"
     before = place.counts().get("pending", 0)
-    assert "Accepted: here is how it fares." in propose(browser, path, Subject="Proposed here")
+    subject = f"Proposed on {place.app.store.url.get_backend_name()}"
+    assert "Accepted: here is how it fares." in propose(browser, path, Subject=subject)
     with place.app.store.read() as tx:
         (entry, *_) = listing.of_record(tx, "Case", cases[20], limit=5)
-    assert entry.fields == {"Subject": "Proposed here"}
+    assert entry.fields == {"Subject": subject}
     assert (entry.on_conflict, bool(entry.expected_modstamp)) == ("reject", True)
     assert acts(place, entry.id) == ["command.submit"]
     assert place.counts()["pending"] == before + 1

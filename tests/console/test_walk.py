@@ -165,7 +165,7 @@ def test_a_command_is_edited_retried_and_discarded_by_clicks(
     expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
     assert site.subject(case_ids[1]) == "Edited by clicks"
 
-    site.org.act("undelete", sobject="Case", id=case_ids[2])
+    site.org.act("undelete", sobject="Case", ids=[case_ids[2]])
     visitor.go(f"/commands/{again}")
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("1 returned to the queue.")).to_be_visible()
@@ -193,10 +193,12 @@ def test_every_page_can_be_used_by_everybody(
         last = f"/commands/{command_id}"
         visitor.go(last)
         expect(visitor.page.locator("#state .pill")).to_have_text("rejected", timeout=PATIENCE)
-        reports = [f"/reports/{name}" for name in CATALOG] if width > 1000 else []
+        more = CATALOG if width > 1000 else ()
+        reports = [f"/reports/{name}" for name in more if f"/reports/{name}" not in PAGES]
         for path in (*PAGES, *reports, f"/records/Case/{case_ids[5]}", last):
             page = visitor.go(path)
-            faults += visitor.faults()
+            # Reports are made alike: axe looks at two of them.
+            faults += visitor.faults() if path not in reports else []
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{path} is {wide} px too wide"
             drawn = page.locator("canvas").count()
