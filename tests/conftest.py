@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -12,6 +13,7 @@ from httpx._transports import default
 from redis import Redis
 from sqlalchemy import URL, make_url
 
+from tests import leaks
 from tests.services import Server, postgres_server, redis_server
 from tests.store.shared import database, migrated
 
@@ -31,6 +33,20 @@ _LONG = ("tests/proof/", "tests/system/", "tests/test_demo.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest first: at the end of a run each would be alone, and the others idle."""
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Look through the outputs of every test for secrets."""
+    report = yield
+    leaks.judge(item, report)
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watch_processes() -> Iterator[None]:
+    with leaks.watching():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

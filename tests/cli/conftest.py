@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from emulator.server import Emulator
+from tests import leaks
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 
@@ -70,7 +71,10 @@ class Forks:
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         code = int(self._server.stdout.readline())
-        return Done(code, streams[1].read_text(), streams[2].read_text())
+        done = Done(code, streams[1].read_text(), streams[2].read_text())
+        if words[:1] != ["emulator"]:
+            leaks.note(f"the output of scsync {words[0]}", done.out, done.err)
+        return done
 
     def close(self) -> None:
         self._server.communicate()
