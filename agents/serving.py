@@ -60,13 +60,14 @@ class Serving:
     def __init__(self, parts: App, *, host: str = HOST, port: int) -> None:
         address, is_loopback = address_for(parts, host)
         self._agents = Agents(parts)
+        door = Door(parts, is_loopback=is_loopback)
         app = self._agents.server().streamable_http_app(
             streamable_http_path=PATH,
             max_request_body_size=LARGEST_BODY,
-            transport_security=_own_names() if is_loopback else _any_name(),
+            transport_security=_own_names() if door.is_open else _any_name(),
         )
         self._socket = bind(address, port)
-        self._server = QuietServer(_config(Guard(app, door=Door(parts, is_loopback=is_loopback))))
+        self._server = QuietServer(_config(Guard(app, door=door)))
 
     @property
     def url(self) -> str:

@@ -16,13 +16,14 @@ from uuid import uuid4
 import httpx
 
 from salesforce import wire
-from salesforce.errors import SalesforceError, Unavailable
+from salesforce.errors import GrantDead, SalesforceError, Unavailable
 from salesforce.refresh import Refresher, no_witness
 from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from salesforce.foresight import Foresight
     from salesforce.grants import Grant
     from salesforce.refresh import Witness
     from salesforce.vault import Token, TokenVault
@@ -44,10 +45,12 @@ class TokenAuth(httpx.Auth):
         grant: Grant,
         http: httpx.Client,
         witness: Witness = no_witness,
+        foresight: Foresight | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._vault = vault
         self._refresher = Refresher(vault=vault, grant=grant, http=http, witness=witness)
+        self._foresight = foresight
         self._patience = patience.total_seconds()
         self._queue = threading.Lock()
         self._failures = 0
@@ -59,6 +62,8 @@ class TokenAuth(httpx.Auth):
         token = self._vault.current()
         if not token.access_token:
             token = self.renew(token)
+        elif self._foresight and self._foresight.is_ending(token):
+            token = self._renewed_early(token)
         target = request.url.raw_path.decode("ascii")
         response = yield _addressed(request, target, token)
         if _session_expired(response):
@@ -76,6 +81,14 @@ class TokenAuth(httpx.Auth):
             raise
         finally:
             self._queue.release()
+
+    def _renewed_early(self, token: Token) -> Token:
+        try:
+            return self.renew(token)
+        except GrantDead:
+            raise
+        except SalesforceError:
+            return token  # its session still serves; once it has ended, the refusal is told
 
     def _renewed(self, seen: Token, deadline: float, failures: int) -> Token:
         owner = str(uuid4())

@@ -57,7 +57,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         self._session = Session(
             vault=vault,
             grant=grant or RefreshToken(app),
-            witness=Introspection(app),
+            introspection=Introspection(app),
             api_version=api_version,
             timeout=timeout,
             user_agent=user_agent,

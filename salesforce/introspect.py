@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from salesforce import wire
 from salesforce.errors import LimitExceeded, ProtocolError, SalesforceError, Unavailable
 from salesforce.grants import client_fields
 from salesforce.oauth import ask
@@ -30,6 +31,8 @@ class Described(msgspec.Struct, frozen=True):
 
     active: bool
     scope: str = ""
+    exp: int | None = None
+    """When it ends, in seconds since 1970, by the org's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,34 @@ class Introspection:
         described = self.describe(http, token.refresh_token or "", "refresh_token")
         return described.active if described else None
 
+    def left(self, http: httpx.Client, token: Token) -> float | None:
+        """Tell how many seconds the session has; None where the org does not say."""
+        reply = self._ask(http, token.access_token, "access_token")
+        if reply is None:
+            return None
+        described = _decoded(reply)
+        if not described.active:
+            return 0.0
+        now = wire.server_time(reply.headers)  # ours may be wrong
+        return described.exp - now.timestamp() if described.exp and now else None
+
     def describe(self, http: httpx.Client, text: str, kind: str) -> Described | None:
         """Ask for a token; None where the org does not let this app know."""
+        reply = self._ask(http, text, kind)
+        return _decoded(reply) if reply else None
+
+    def _ask(self, http: httpx.Client, text: str, kind: str) -> wire.Reply | None:
         form = {"token": text, "token_type_hint": kind} | client_fields(self.app)
         try:
-            reply = ask(http, f"{self.app.login_url}/services/oauth2/introspect", form)
-            return msgspec.json.decode(reply.body, type=Described)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProtocolError("the introspection is broken", code="BROKEN_BODY") from error
+            return ask(http, f"{self.app.login_url}/services/oauth2/introspect", form)
         except SalesforceError as error:
             if isinstance(error, _LATER) or error.code in KEYS_REFUSED:
                 raise
             return None
+
+
+def _decoded(reply: wire.Reply) -> Described:
+    try:
+        return msgspec.json.decode(reply.body, type=Described)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError("the introspection is broken", code="BROKEN_BODY") from error

@@ -10,6 +10,7 @@ import httpx
 from salesforce import wire
 from salesforce.auth import TokenAuth
 from salesforce.errors import ProtocolError, Unavailable, Unclear
+from salesforce.foresight import Foresight
 from salesforce.oauth import NOTHING_SENT
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from salesforce.calls import Call
     from salesforce.grants import Grant
-    from salesforce.refresh import Witness
+    from salesforce.introspect import Introspection
     from salesforce.values import Usage
     from salesforce.vault import TokenVault
 
@@ -39,7 +40,7 @@ class Session:
         *,
         vault: TokenVault,
         grant: Grant,
-        witness: Witness,
+        introspection: Introspection,
         api_version: str,
         timeout: httpx.Timeout,
         user_agent: str,
@@ -66,7 +67,13 @@ class Session:
             transport=transport,
             verify=verify,
         )
-        self._auth = TokenAuth(vault=vault, grant=grant, http=self._http, witness=witness)
+        self._auth = TokenAuth(
+            vault=vault,
+            grant=grant,
+            http=self._http,
+            witness=introspection,
+            foresight=Foresight(introspection.left, self._http),
+        )
 
     def send(self, call: Call) -> wire.Reply:
         """Try once; the answer may still be an error in itself."""

@@ -1,12 +1,11 @@
 """The ground every story may stand on: servers, and a fresh place on them for each test."""
 
 import os
-import re
 import shutil
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 import structlog
@@ -14,11 +13,9 @@ from httpx._transports import default
 from redis import Redis
 from sqlalchemy import URL, make_url
 
+from tests import leaks
 from tests.services import Server, postgres_server, redis_server
 from tests.store.shared import database, migrated
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 structlog.configure(
     processors=[
@@ -30,8 +27,6 @@ structlog.configure(
 )
 
 
-# Refresh tokens, access tokens and codes as the emulated org makes them up.
-TOKEN = re.compile(r"5Aep861[\w-]{40}|00D\w{12}!AQ[\w-]{40}|aPrx[\w-]{40}")
 _LONG = ("tests/proof/", "tests/system/", "tests/test_demo.py")
 
 
@@ -41,16 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that passed, and left a token in what it printed or logged."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Look through the outputs of every test for secrets."""
     report = yield
-    told = [title for title, content in report.sections if TOKEN.search(content)]
-    if report.passed and told:
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid}: {call.when} left a token in: {', '.join(told)}"
+    leaks.judge(item, report)
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watch_processes() -> Iterator[None]:
+    with leaks.watching():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,22 +158,3 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The same story on both databases, with nothing in them yet."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator["Browser"]:
-    """One headless browser for all walks of a file; only where nobody judges may it be missing."""
-    from tests.services.chromium import (  # noqa: PLC0415 - slow to import, for a few files
-        ChromiumMissingError,
-        chromium_browser,
-        chromium_program,
-    )
-
-    try:
-        program = chromium_program()
-    except ChromiumMissingError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with chromium_browser(program) as browser:
-        yield browser

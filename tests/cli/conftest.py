@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from emulator.server import Emulator
-from tests.conftest import TOKEN
+from tests import leaks
 
-SECRETS = ("CLIENT_SECRET", "REFRESH_TOKEN", "SECRET_KEY", "CONSOLE_TOKEN")
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 
 
@@ -72,7 +71,10 @@ class Forks:
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         code = int(self._server.stdout.readline())
-        return Done(code, streams[1].read_text(), streams[2].read_text())
+        done = Done(code, streams[1].read_text(), streams[2].read_text())
+        if words[:1] != ["emulator"]:
+            leaks.note(f"the output of scsync {words[0]}", done.out, done.err)
+        return done
 
     def close(self) -> None:
         self._server.communicate()
@@ -96,7 +98,6 @@ class Desk:
     def run(self, *words: str, given: str = "") -> Done:
         done = self.forks.run(words, cwd=self.folder, env=self.env(), given=given)
         assert "Traceback" not in done.err or "--debug" in words, done.err
-        self._assert_discreet(done)
         return done
 
     def run_after(self, before: Callable[[], None], *words: str) -> Done:
@@ -123,13 +124,6 @@ class Desk:
             stderr=subprocess.PIPE,
             text=True,
         )
-
-    def _assert_discreet(self, done: Done) -> None:
-        """Whatever a verb says, and wherever: no secret of the settings, no token of the org."""
-        secrets = [self.settings[name] for name in SECRETS if self.settings.get(name)]
-        for stream, said in (("stdout", done.out), ("stderr", done.err)):
-            assert not any(secret in said for secret in secrets), f"a secret on {stream}"
-            assert not TOKEN.search(said), f"a token on {stream}"
 
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SCSYNC_")}

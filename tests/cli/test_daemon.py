@@ -2,15 +2,22 @@
 
 import json
 import signal
+import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import SCSYNC, Desk
+import httpx
+
+from emulator.server import Emulator
+from tests.cli.conftest import SCSYNC, Desk, login
+from tests.pipelines.reading import approve_again
 from tests.services import Server
+from tests.system.processes import eventually
 
 PATIENCE = 60.0  # s; a bound, not a measure
 
@@ -77,3 +84,45 @@ def test_the_daemon_outlives_its_queue(desk: Desk, own_redis: Server) -> None:
         wait(held_up)
         own_redis.start()
         wait(pulled)
+
+
+def test_a_dead_grant_rests_and_goes_on_by_itself_once_linked(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """One refused call, then silence; what waits is kept, it is red everywhere, no restart."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    bare.settings = login(own_org) | {"CONSOLE_PORT": str(port), "INTERVAL": "1", "OBJECTS": "User"}
+    with running(bare, "up", "--json") as wait:
+        wait(pulled)
+        own_org.revoke_grants()
+        log = bare.folder / "log"
+        eventually(lambda: '"account.rests"' in log.read_text(), "it rests")
+        (rests,) = (line for line in log.read_text().splitlines() if "account.rests" in line)
+        assert "Run scsync link" in json.loads(rests)["why"]
+        asked = own_org.requests()
+        refused = [one["kind"] for one in asked["recent"] if one["status"] in {400, 401}]
+        assert refused[1:] == ["oauth.token"]
+        assert not refused[0].startswith("oauth")
+        watermark = bare.run("status", "--json").document()["objects"]["User"]["watermark"]
+        with closing(sqlite3.connect(bare.folder / "scsync.db")) as store, store:
+            row = ("create", "Case", '{"Subject": "Kept meanwhile"}')
+            insert = "INSERT INTO scsync_commands (op, sobject, fields) VALUES (?, ?, ?)"
+            store.execute(insert, row)
+        time.sleep(3)  # three intervals in which nothing may happen
+        assert own_org.requests()["total"] == asked["total"]
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+        assert ready.status_code == 503
+        assert "run scsync link" in ready.json()["reasons"][0]
+        status = bare.run("status", "--json")
+        assert status.code == 3
+        assert status.document()["objects"]["User"]["watermark"] == watermark
+        listed = bare.run("commands", "list", "--json")
+        (waiting,) = listed.objects()
+        assert waiting["state"] == "pending"
+        linked = bare.run("link", "--refresh-token-stdin", given=approve_again(own_org))
+        assert linked.code == 0, linked.err
+        applied = ("commands", "list", "--state", "applied", "--json")
+        eventually(lambda: len(bare.run(*applied).objects()) == 1, "what waited is applied")
+        wait(pulled)
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
