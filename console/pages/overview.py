@@ -15,11 +15,14 @@ from console.health import View, look
 from console.pages.frame import show, standing
 from console.templates import age
 from models.api_key import Scope
+from models.finding import FindingKind
+from models.incident import Incident
 from models.outbox import FAILED, OPEN
 from pipelines.budget import Outlook
 from pipelines.overview import ObjectStatus, Overview
 from pipelines.prose import cause, stamp
 from store import listing, runs
+from store.incidents import recent
 from store.listing import Choice
 from worker.app import App
 
@@ -28,7 +31,7 @@ _LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Incident:
+class Failure:
     """Something that failed lately: a run, or a command."""
 
     at: datetime
@@ -44,7 +47,8 @@ def routes(parts: App) -> list[BaseRoute]:
         view = look(parts)
         found = view.overview
         with parts.store.read() as tx:
-            incidents = sorted(_incidents(tx, found), key=lambda one: one.at, reverse=True)[:_MOST]
+            failures = sorted(_failures(tx, found), key=lambda one: one.at, reverse=True)[:_MOST]
+            incidents = [one for one in recent(tx, _MOST) if not _is_shown_as_finding(one)]
         return show(
             request,
             parts,
@@ -57,6 +61,8 @@ def routes(parts: App) -> list[BaseRoute]:
             failed=sum(found.commands.get(state, 0) for state in FAILED),
             forecast=_forecast(found.budget, found.at) if found.budget else "",
             incidents=incidents,
+            failures=failures,
+            known={one.sobject for one in found.objects},
             standing=partial(standing, found=found),
         )
 
@@ -94,13 +100,17 @@ def _forecast(budget: Outlook, now: datetime) -> str:
     return f"{budget.per_hour:+,.0f} an hour: it lasts; pulls would stop at {budget.stops_at:,}."
 
 
-def _incidents(tx: Connection, found: Overview) -> Iterator[Incident]:
+def _is_shown_as_finding(one: Incident) -> bool:
+    return one.is_open and one.kind in {str(kind) for kind in FindingKind}
+
+
+def _failures(tx: Connection, found: Overview) -> Iterator[Failure]:
     names = [one.sobject for one in found.objects]
     for run in runs.failed(tx, names, since=found.at - _LATELY, limit=_MOST):
         why = cause(run.error_code, run.error_message) or "no reason was kept"
-        yield Incident(run.started_at, f"pull of {run.sobject}", why, f"/objects/{run.sobject}")
+        yield Failure(run.started_at, f"pull of {run.sobject}", why, f"/objects/{run.sobject}")
     choice = Choice(states=FAILED, after=found.at - _LATELY)
     for entry in listing.latest(tx, choice, limit=_MOST):
         why = cause(entry.error_code, entry.error_message) or entry.state
         what = f"{entry.op} {entry.sobject}"
-        yield Incident(entry.finished_at or found.at, what, why, f"/commands/{entry.id}")
+        yield Failure(entry.finished_at or found.at, what, why, f"/commands/{entry.id}")

@@ -14,9 +14,11 @@ import pytest
 
 from emulator.server import Emulator
 from models.api_key import Scope
+from models.finding import FindingKind
+from models.incident import IncidentKind
 from models.outbox import CommandState
 from pipelines.causes import blanked
-from store import audit, keys, leases, listing, reports, watermarks
+from store import audit, findings, incidents, keys, leases, listing, reports, watermarks
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -336,3 +338,28 @@ def test_what_customers_wrote_is_shown_as_they_wrote_it(
     shown = browser.see(f"/records/Case/{cases[23]}")
     assert "<script>alert" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_incidents_are_told_until_they_are_over_and_a_while_longer(
+    browser: Browser, place: Place
+) -> None:
+    """With what to do; what is a finding as well is told once."""
+    with place.app.store.begin() as tx:
+        incidents.open_(tx, IncidentKind.NO_WORKER, "nobody was heard of", now=place.clock())
+        findings.raise_(tx, "User", FindingKind.DRIFT, "they differ by three", now=place.clock())
+        findings.raise_(
+            tx, "webhook", FindingKind.WEBHOOK_FAILED, "nobody took it", now=place.clock()
+        )
+    shown = browser.see("/")
+    assert "No worker is alive" in shown
+    assert "Start scsync worker" in shown
+    assert "they differ by three" in shown
+    assert "Org and store differ" not in shown
+    assert "/objects/webhook" not in shown
+    with place.app.store.begin() as tx:
+        incidents.close_every(tx, now=place.clock())
+        findings.clear(tx, "webhook", FindingKind.WEBHOOK_FAILED, now=place.clock())
+        findings.clear(tx, "User", FindingKind.DRIFT, now=place.clock())
+    shown = browser.see("/")
+    assert "No worker is alive" in shown
+    assert "Start scsync worker" not in shown
