@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator.grants import FLOWS, SCOPES
 from emulator.server import Emulator
 from tests.cli.conftest import Desk, Done
-from tests.cli.test_link import approve, said_until, start, written
+from tests.cli.test_link import approve, written
 from tests.emulator.callers import Clock, refresh
 from tests.emulator.test_http_oauth import log_in
 
@@ -84,13 +84,15 @@ class Stage:
         after: Callable[["Stage", str], None] | None = None,
     ) -> Done:
         """Link as a person does; `after` happens between the approval and the paste."""
-        with start(self.desk, "--no-browser") as process:
-            address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
+
+        def go(address: str) -> str:
             back = visit(self, address) if visit else approve(self.org, address)
             if after:
                 after(self, back)
-            out, err = process.communicate(f"{back}\n", timeout=30)
-        return Done(process.returncode, out, err)
+            return back
+
+        question = r"http\S+/services/oauth2/authorize\S+(?=\n)"
+        return self.desk.converse("link", "--no-browser", question=question, answer=go)
 
 
 class Scene(NamedTuple):
