@@ -46,6 +46,8 @@ OPEN = frozenset(
         "User",
     }
 )
+# The parts of a person's name go by the name, which whoever sees the record sees.
+SEEN_ALWAYS = frozenset({"FirstName", "LastName", "MasterRecordId", "Salutation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ def is_secured(sobject: SObject, field: Field) -> bool:
         return True
     if sobject.name in OPEN or sobject.name.startswith("Knowledge") or field.name_field:
         return False
-    if field.name == "MasterRecordId" or (field.name == "Status" and field.createable):
+    if field.name in SEEN_ALWAYS or (field.name == "Status" and field.createable):
         return False
     is_flag = field.type == "boolean" and bool({"c", "u"} & set(field.flags))
     return field.nillable or is_flag or bool(field.expression)

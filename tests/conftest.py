@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -16,6 +16,9 @@ from sqlalchemy import URL, make_url
 from tests import leaks
 from tests.services import Server, postgres_server, redis_server
 from tests.store.shared import database, migrated
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 structlog.configure(
     processors=[
@@ -158,3 +161,22 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """The same story on both databases, with nothing in them yet."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """One headless browser for all walks of a file; only where nobody judges may it be missing."""
+    from tests.services.chromium import (  # noqa: PLC0415 - slow to import, for a few files
+        ChromiumMissingError,
+        chromium_browser,
+        chromium_program,
+    )
+
+    try:
+        program = chromium_program()
+    except ChromiumMissingError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    with chromium_browser(program) as browser:
+        yield browser

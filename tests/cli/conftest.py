@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +51,7 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._out, self._err = folder / "out", folder / "err"
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.cli.forks"],
             cwd=Path(__file__).parents[2],
@@ -58,22 +61,56 @@ class Forks:
         )
 
     def run(self, words: Sequence[str], *, cwd: Path, env: dict[str, str], given: str) -> Done:
-        streams = [self._folder / name for name in ("in", "out", "err")]
-        streams[0].write_text(given)
-        request = {
-            "words": words,
-            "folder": str(cwd),
-            "env": env,
-            "streams": list(map(str, streams)),
-        }
+        given_file = self._folder / "in"
+        given_file.write_text(given)
+        self._begin(words, cwd, env, given_file)
+        return self._end()
+
+    def converse(
+        self,
+        words: Sequence[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        question: str,
+        answer: Callable[[str], str],
+    ) -> Done:
+        """Run a verb that asks something on stderr, and answer it by one line."""
+        pipe = self._folder / "pipe"
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe)
+        self._begin(words, cwd, env, pipe)
+        try:
+            with pipe.open("w") as stdin:
+                stdin.write(answer(self._asked(question)) + "\n")
+        finally:
+            done = self._end()
+        return done
+
+    def _asked(self, question: str) -> str:
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            if found := re.search(question, self._err.read_text()):
+                return found[0]
+            time.sleep(0.01)
+        raise AssertionError(f"it never said {question}, but {self._err.read_text()}")
+
+    def _begin(self, words: Sequence[str], cwd: Path, env: dict[str, str], given: Path) -> None:
+        self._verb = words[0] if words else ""
+        for stream in (self._out, self._err):
+            stream.write_text("")
+        streams = [str(given), str(self._out), str(self._err)]
+        request = {"words": words, "folder": str(cwd), "env": env, "streams": streams}
         assert self._server.stdin
-        assert self._server.stdout
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
+
+    def _end(self) -> Done:
+        assert self._server.stdout
         code = int(self._server.stdout.readline())
-        done = Done(code, streams[1].read_text(), streams[2].read_text())
-        if words[:1] != ["emulator"]:
-            leaks.note(f"the output of scsync {words[0]}", done.out, done.err)
+        done = Done(code, self._out.read_text(), self._err.read_text())
+        if self._verb != "emulator":
+            leaks.note(f"the output of scsync {self._verb}", done.out, done.err)
         return done
 
     def close(self) -> None:
@@ -98,6 +135,13 @@ class Desk:
     def run(self, *words: str, given: str = "") -> Done:
         done = self.forks.run(words, cwd=self.folder, env=self.env(), given=given)
         assert "Traceback" not in done.err or "--debug" in words, done.err
+        return done
+
+    def converse(self, *words: str, question: str, answer: Callable[[str], str]) -> Done:
+        """Run a verb that waits for a line: what it asks, and what it is told."""
+        done = self.forks.converse(
+            words, cwd=self.folder, env=self.env(), question=question, answer=answer
+        )
         return done
 
     def run_after(self, before: Callable[[], None], *words: str) -> Done:

@@ -63,14 +63,17 @@ def key_file(office: Desk, org: Emulator) -> Path:
     )
     org.configure(certificate=public.decode())
     path = office.folder / "app.key"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    path.write_bytes(written(key))
     return path
+
+
+def written(key: rsa.RSAPrivateKey) -> bytes:
+    """Write a private key as `--jwt-key` takes it."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def approve(org: Emulator, address: str, decision: str = "allow") -> str:

@@ -8,16 +8,20 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from playwright.sync_api import Browser, Page
 
 from emulator.planting.people import DOMAIN
 from emulator.server import Emulator
 from tests.cli.conftest import Desk
-from tests.cli.test_link import BROWSER, said_until, start
+from tests.cli.test_link import BROWSER, said_until, start, written
 from tests.services import free_port
 
 ACTIONS = "get_case,list_cases,update_case,create_case_comment"
@@ -28,6 +32,7 @@ PATIENCE = 10_000  # ms for a page of a local server
 def org() -> Iterator[Emulator]:
     """An org in which nothing has been made yet."""
     with Emulator(cases=200, setup=True) as emulator:
+        emulator.control("POST", "doors", {"activation_seconds": 0})
         yield emulator
 
 
@@ -69,7 +74,7 @@ class Walk:
         self.look()
 
     def follow(self, name: str) -> None:
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        self.page.get_by_role("link", name=name, exact=True).last.click()
         self.look()
 
     def look(self) -> None:
@@ -122,6 +127,8 @@ class Linking:
 
 @pytest.fixture
 def walk(page: Page, org: Emulator, bare: Desk) -> Walk:
+    """Nobody has been given anything yet."""
+    org.control("POST", "users", {"username": f"integration@{DOMAIN}", "permission_sets": []})
     return Walk(page, org, bare)
 
 
@@ -146,6 +153,7 @@ def ready(walk: Walk, app: dict[str, Any], port: int) -> Walk:
         "CLIENT_SECRET": app["client_secret"],
         "CALLBACK_PORT": str(port),
         "OBJECTS": "Case",
+        "ACTIONS": "get_case",
     }
     return walk
 
@@ -163,10 +171,29 @@ def make_the_app(walk: Walk) -> None:
     for line in walk.step(2):
         if found := re.search(r"Callback URL, to the letter: (\S+)", line):
             walk.page.get_by_label("Callback URL").fill(found[1])
-        elif line != "Create.":
+        elif line.startswith(("OAuth Scopes", "Security", "Flow", "Under", "or ")):
             walk.tick(line)
+        if "upload the certificate" in line:
+            walk.page.get_by_label("Upload certificate").set_input_files(certificate(walk.desk))
     walk.press("Create")
     assert walk.page.get_by_role("alert").count() == 0
+
+
+def certificate(desk: Desk) -> Path:
+    """Do what the guide's openssl line does: a key, and a certificate of it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (desk.folder / "app.key").write_bytes(written(key))
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scsync")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=730))
+        .sign(key, hashes.SHA256())
+    )
+    path = desk.folder / "app.crt"
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def open_the_objects(walk: Walk, metadata: Path) -> None:
@@ -181,12 +208,13 @@ def open_the_objects(walk: Walk, metadata: Path) -> None:
     walk.follow("External Client App Manager")
     walk.follow("scsync")
     permitted = re.search(r"Permitted Users: ([\w -]+)\.", policies)
-    policy = re.search(r"Refresh Token Policy: ([\w ]+)\.", policies)
     assert permitted
-    assert policy
     walk.page.get_by_label("Permitted Users").select_option(permitted[1])
     walk.page.get_by_label("scsync", exact=True).check()
-    walk.page.get_by_label("Refresh Token Policy").select_option(policy[1])
+    if policy := re.search(r"Refresh Token Policy: ([\w ]+)\.", policies):
+        walk.page.get_by_label("Refresh Token Policy").select_option(policy[1])
+    if "Run As: the user of step 3" in policies:
+        walk.page.get_by_label("Run As").select_option(f"integration@{DOMAIN}")
     walk.press("Save")
 
 
@@ -213,7 +241,6 @@ def test_a_newcomer_gets_from_nothing_to_the_first_rows(
     open_the_objects(walk, metadata)
     write_the_settings(walk)
     walk.desk.settings = {"CALLBACK_PORT": str(port)}
-    org.control("POST", "doors", {"activation_seconds": 0})
     commands = [line for line in walk.step(6) if line.startswith("scsync")]
     assert commands == ["scsync link", "scsync doctor", "scsync pull"]
 
@@ -237,6 +264,24 @@ def test_a_newcomer_gets_from_nothing_to_the_first_rows(
     assert pulled.code == 0, pulled.err
     rows = walk.desk.run("status", "--json").document()["objects"]["Case"]["rows"]
     assert rows == org.run(lambda it: it.query_rows("SELECT COUNT(Id) n FROM Case"))[0]["n"]
+
+
+def test_an_unattended_newcomer_needs_no_browser_but_for_setup(walk: Walk, org: Emulator) -> None:
+    """The same guide for a machine: a certificate, a user to run as, two ways to link."""
+    walk.desk.settings = {"LOGIN_URL": org.url}
+    metadata = walk.desk.folder / "scsync.permissionset-meta.xml"
+    words = ["--actions", "list_cases", "--unattended", "--permission-set", str(metadata), "--json"]
+    walk.guide = walk.desk.run("guide", *words).document()
+    make_the_app(walk)
+    open_the_objects(walk, metadata)
+    write_the_settings(walk)
+    walk.desk.settings = {}
+    ways = [line.removeprefix("or: ").split()[1:] for line in walk.step(6) if "scsync link" in line]
+    assert [way[1] for way in ways] == ["--jwt-key", "--client-credentials"]
+    for way in ways:
+        done = walk.desk.run(*(word.replace("USERNAME", f"integration@{DOMAIN}") for word in way))
+        assert done.code == 0, done.err
+        assert "1 of the 1 enabled ones may be done" in done.out
 
 
 def test_a_denial_at_the_consent_page_links_nothing(ready: Walk) -> None:
@@ -289,13 +334,11 @@ def test_the_kind_of_org_is_told_apart_from_what_was_asked(ready: Walk) -> None:
 
 def test_another_org_is_refused_where_one_is_pinned(ready: Walk, port: int) -> None:
     """The store keeps its org; whoever logs in to another is turned away before anything moves."""
-    linking = ready.link()
-    linking.go()
-    ready.log_in("auditor")
-    ready.press("Allow")
-    assert linking.done()[0] == 0
+    who = {"client_id": ready.desk.settings["CLIENT_ID"], "username": f"auditor@{DOMAIN}"}
+    token = ready.org.control("POST", "grants", who)["refresh_token"]
+    assert ready.desk.run("link", "--refresh-token-stdin", given=token).code == 0
     before = ready.desk.run("accounts", "list", "--json").document()
-    with Emulator(cases=200, seed=2, redirect_uris=(f"http://localhost:{port}/callback",)) as other:
+    with Emulator(cases=50, redirect_uris=(f"http://localhost:{port}/callback",)) as other:
         other.refresh()
         ready.desk.settings |= {
             "LOGIN_URL": other.url,
