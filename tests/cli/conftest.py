@@ -139,10 +139,9 @@ class Desk:
 
     def converse(self, *words: str, question: str, answer: Callable[[str], str]) -> Done:
         """Run a verb that waits for a line: what it asks, and what it is told."""
-        done = self.forks.converse(
+        return self.forks.converse(
             words, cwd=self.folder, env=self.env(), question=question, answer=answer
         )
-        return done
 
     def run_after(self, before: Callable[[], None], *words: str) -> Done:
         """Run the console script itself, in a process prepared like that."""
