@@ -1,47 +1,14 @@
 """A real browser, looked at by axe; nothing that it asks for may lie beyond this machine."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_APT = "apt-get install --yes chromium"
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _GRAVE = frozenset({"serious", "critical"})
-
-
-def found() -> str:
-    """Find the browser; without one a run for the record fails, any other skips."""
-    for name in (os.environ.get("TEST_CHROMIUM"), *_NAMES):
-        if name and (path := shutil.which(name)):
-            return path
-    if os.environ.get("CI"):
-        pytest.fail(f"no Chromium: {_APT}, or name one by TEST_CHROMIUM")
-    pytest.skip(f"no Chromium: {_APT}, or name one by TEST_CHROMIUM")
-
-
-@contextmanager
-def launched() -> Iterator[Browser]:
-    path = found()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
-        yield browser
-        browser.close()
 
 
 @dataclass

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from emulator.server import Emulator
 from store.reports import CATALOG
-from tests.console.chromium import Visitor, found, launched, visiting
+from tests.console.chromium import Visitor, visiting
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 PAGES = (
@@ -67,7 +67,6 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[Site]:
     """One daemon for the whole walk; what it says goes to a file."""
-    found()
     folder = tmp_path_factory.mktemp("walk")
     (folder / "scsync.db").write_bytes(migrated_sqlite.read_bytes())
     with Emulator(cases=200) as org, socket.create_server(("127.0.0.1", 0)) as free:
@@ -100,15 +99,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Ite
             assert daemon.wait(timeout=20) == 0
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
 @pytest.fixture
-def visitor(browser: Browser, site: Site) -> Iterator[Visitor]:
-    with visiting(browser, site.base, width=1280, scheme="light") as visitor:
+def visitor(chromium: Browser, site: Site) -> Iterator[Visitor]:
+    with visiting(chromium, site.base, width=1280, scheme="light") as visitor:
         yield visitor
 
 
@@ -183,11 +176,11 @@ def test_a_command_is_edited_retried_and_discarded_by_clicks(
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_can_be_used_by_everybody(
-    browser: Browser, site: Site, case_ids: list[str], width: int, scheme: str
+    chromium: Browser, site: Site, case_ids: list[str], width: int, scheme: str
 ) -> None:
     """No error on any page, nothing from elsewhere, and nothing grave for axe, wide or narrow."""
     faults = []
-    with visiting(browser, site.base, width=width, scheme=scheme) as visitor:
+    with visiting(chromium, site.base, width=width, scheme=scheme) as visitor:
         wait_for_rows(visitor)
         command_id = site.insert(case_ids[5], Subjct="For a look")
         last = f"/commands/{command_id}"
@@ -220,9 +213,9 @@ def test_the_keyboard_leads_through_a_page(visitor: Visitor) -> None:
     expect(page.locator("main")).to_be_focused()
 
 
-def test_pages_work_without_a_script(browser: Browser, site: Site) -> None:
+def test_pages_work_without_a_script(chromium: Browser, site: Site) -> None:
     """Figures stand in tables, forms are forms."""
-    context = browser.new_context(java_script_enabled=False)
+    context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.base}/objects/Case")
     page.get_by_role("button", name="Pull now").click()
