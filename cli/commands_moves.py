@@ -66,7 +66,9 @@ def _register_retry(group: typer.Typer) -> None:
         with ctx.app() as parts:
             wanted = _wanted(parts, command_id, filters, RETRYABLE)
             confirm(len(wanted), "retry", yes=yes)
-            move = partial(moves.retry, operator=None, now=parts.clock(), overwrite=overwrite)
+            move = partial(
+                moves.retry, operator=ctx.operator, now=parts.clock(), overwrite=overwrite
+            )
             moved = moves.in_turns(parts.store, wanted, move)
         more = {"overwriting": moved.overwriting} if overwrite else {}
         _tell(ctx, command_id, wanted, moved, done="retried", json=json, **more)
@@ -112,7 +114,9 @@ def _register_edit(group: typer.Typer) -> None:
             if words:
                 fields = parse_fields(words, entry.sobject, describes=parts.describes)
             with parts.store.begin() as tx:
-                moved = moves.edit(tx, entry.id, fields, manners, operator=None, now=parts.clock())
+                moved = moves.edit(
+                    tx, entry.id, fields, manners, operator=ctx.operator, now=parts.clock()
+                )
         _tell(ctx, command_id, [entry.id], moved, done="edited", json=json)
         if moved.along and not json:
             ctx.line(f"{len(moved.along):,} more retried that had failed for its sake")
@@ -144,7 +148,7 @@ def _register_discard(group: typer.Typer) -> None:
         with ctx.app() as parts:
             wanted = _wanted(parts, command_id, filters, FAILED)
             confirm(len(wanted), "discard", yes=yes)
-            move = partial(moves.discard, operator=None, now=parts.clock())
+            move = partial(moves.discard, operator=ctx.operator, now=parts.clock())
             moved = moves.in_turns(parts.store, wanted, move)
         _tell(ctx, command_id, wanted, moved, done="discarded", json=json)
 

@@ -48,18 +48,15 @@ def retry(
     tx: Connection,
     ids: Sequence[str],
     *,
-    operator: str | None,
+    operator: str,
     now: datetime,
     overwrite: bool = False,
 ) -> Moved:
-    """Return rejected or dead commands to the queue, and with each what failed for its sake.
-
-    Without an operator's name nothing is noted: whoever sits at the machine has its own history.
-    """
+    """Return rejected or dead commands to the queue, and with each what failed for its sake."""
     overwriting = revival.overwrite(tx, ids) if overwrite else 0
     moved = _told_apart(ids, revival.revive(tx, ids), overwriting)
     detail = {"overwrite": True} if overwrite else None
-    _note(tx, moved, "command.retry", operator=operator, now=now, detail=detail)
+    audit.note_all(tx, moved.own, act="command.retry", operator=operator, now=now, detail=detail)
     return moved
 
 
@@ -69,27 +66,22 @@ def edit(
     fields: Mapping[str, Any],
     manners: Mapping[str, Any],
     *,
-    operator: str | None,
+    operator: str,
     now: datetime,
 ) -> Moved:
     """Change a rejected or dead command and return it to the queue."""
     moved = _told_apart([command_id], revival.edit(tx, command_id, fields, manners))
     # Which fields, not what they hold: a customer's words stand in the command alone.
     detail = {"fields": sorted(fields), **manners}
-    _note(tx, moved, "command.edit", operator=operator, now=now, detail=detail)
+    audit.note_all(tx, moved.own, act="command.edit", operator=operator, now=now, detail=detail)
     return moved
 
 
-def discard(tx: Connection, ids: Sequence[str], *, operator: str | None, now: datetime) -> Moved:
+def discard(tx: Connection, ids: Sequence[str], *, operator: str, now: datetime) -> Moved:
     """Give commands up for good; what waits for one of them is rejected."""
     moved = _told_apart(ids, revival.discard(tx, ids, now=now))
-    _note(tx, moved, "command.discard", operator=operator, now=now)
+    audit.note_all(tx, moved.own, act="command.discard", operator=operator, now=now)
     return moved
-
-
-def _note(tx: Connection, moved: Moved, act: str, **by: Any) -> None:
-    if by["operator"] is not None:
-        audit.note_all(tx, moved.own, act=act, **by)
 
 
 def _told_apart(asked: Sequence[str], moved: Sequence[str], overwriting: int = 0) -> Moved:

@@ -5,10 +5,12 @@ import pty
 import re
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
 from emulator.server import Emulator
+from store import audit
 from tests.cli.conftest import SCSYNC, Desk, Forks, login
 from tests.cli.outbox import ago, command, link, put, states, store_of
 
@@ -215,6 +217,12 @@ def test_a_revival_takes_along_what_failed_for_its_sake(place: Desk) -> None:
     done = place.run("commands", "retry", "--code", "A")
     assert done.out == "3 retried\n3 more that had failed for their sake\n"
     assert sorted(states(place).values()) == ["applied", *["pending"] * 6]
+    with closing(store_of(place)) as store, store.read() as tx:
+        acts = audit.latest(tx, limit=9)
+    assert {one.subject for one in acts} == {one["id"] for one in parents}
+    assert {(one.act, one.operator.endswith(" at a shell")) for one in acts} == {
+        ("command.retry", True)
+    }
 
 
 def test_ten_thousand_are_retried_and_given_up_in_seconds(place: Desk) -> None:

@@ -265,3 +265,19 @@ def test_a_changed_file_changes_what_is_enabled_without_a_restart() -> None:
     Path(".env").write_text("SCSYNC_ACTIONS=update_*\n")
     Path("scsync.toml").write_text("")
     assert (allowed("update_case"), allowed("delete_case")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said"),
+    [("", "from whom to believe it"), ("10.0.0.0/8,nowhere", "TRUSTED_PROXIES")],
+)
+def test_a_proxys_word_is_believed_from_somewhere(
+    monkeypatch: pytest.MonkeyPatch, proxies: str, said: str
+) -> None:
+    """A header that anybody may send would be a door without a lock."""
+    monkeypatch.setenv("SCSYNC_PROXY_USER_HEADER", "X-User")
+    monkeypatch.setenv("SCSYNC_TRUSTED_PROXIES", proxies)
+    with pytest.raises(ConfigError, match=said):
+        load()
+    monkeypatch.setenv("SCSYNC_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7")
+    assert [str(one) for one in load().trusted_proxies] == ["10.0.0.0/8", "192.0.2.7/32"]
