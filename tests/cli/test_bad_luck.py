@@ -3,7 +3,7 @@
 import ctypes
 import resource
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -120,11 +120,17 @@ def test_a_read_only_store_is_told(desk: Desk) -> None:
     assert desk.run("pull", "User").code == 0
 
 
-def test_a_full_disk_loses_nothing(desk: Desk) -> None:
+@pytest.fixture
+def many_cases() -> Iterator[Emulator]:
+    """More than an empty store and its log have room for."""
+    with Emulator(cases=2_000) as emulator:
+        yield emulator
+
+
+def test_a_full_disk_loses_nothing(desk: Desk, many_cases: Emulator) -> None:
     """What fitted is kept whole; with room again, the same command brings the rest."""
+    desk.settings |= login(many_cases)
     desk.run("db", "upgrade")
-    with closing(sqlite3.connect(desk.folder / "scsync.db")) as file:
-        file.execute("VACUUM")  # what an upgrade left free would be room
     size = (desk.folder / "scsync.db").stat().st_size + 60_000
 
     def little_room() -> None:
