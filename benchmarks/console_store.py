@@ -15,6 +15,7 @@ from models.run import Run, RunOutcome
 from models.watermark import Watermark
 from salesforce.ids import to_18
 from store.engine import Store
+from store.reports import indexes
 
 _CHUNK = 10_000
 _ACCOUNTS, _USERS = 20_000, 200
@@ -56,6 +57,7 @@ def fill(store: Store, *, cases: int, commands: int, now: datetime) -> None:
     with store.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
+    indexes.build(store)  # as the scheduler does once a first load is over
 
 
 def _of(model: type) -> Table:
