@@ -10,7 +10,7 @@ from models.command import Command, Conflict, Op
 from models.outbox import Taken
 from pipelines import folding
 from pipelines.parcels import goes_alone
-from store import claims
+from store import claims, lanes
 from store.claims import Claim
 
 _MOST_OF_JOBS = 20_000
@@ -43,16 +43,21 @@ def command_of(entry: Taken) -> Command:
     )
 
 
-def take(tx: Connection, claim: Claim, *, folds: bool) -> Hand:
-    """Take lost commands first, since their records wait for them; else what is due."""
-    claims.expire(tx, now=claim.now)
+def take(tx: Connection, claim: Claim, *, folds: bool, looks: bool = True) -> Hand:
+    """Take lost commands first, since their records wait for them; else what is due.
+
+    `looks` for what lost workers were sending and for what has waited long enough, first.
+    """
+    if looks:
+        claims.expire(tx, now=claim.now)
+        lanes.wake(tx, now=claim.now)
     lost = claims.claim_unclear(tx, claim)
     if jobs := {one.job_id for one in lost if one.job_id}:
         # A job's results are read once, for all that it carried.
         lost += claims.claim_unclear(tx, replace(claim, limit=_MOST_OF_JOBS), jobs=jobs)
     if lost:
         return Hand(entries=lost, riders=claims.riders(tx, lost))
-    due = claims.claim(tx, claim, is_single=goes_alone)
+    due = claims.claim(tx, claim, is_single=goes_alone, wakes=False)
     return Hand(entries=due, riders=_folded(tx, due, now=claim.now) if folds else {})
 
 

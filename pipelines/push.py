@@ -37,6 +37,8 @@ from store.errors import StoreContended
 from store.ingests import Crowd
 
 _SETTLED_AT_ONCE = 500
+_LOOK_EVERY = timedelta(seconds=1)
+"""How often a drain looks for what lost workers left, and for what has waited long enough."""
 _FEW = 10
 _AGAIN = frozenset({CommandState.PENDING, CommandState.UNCLEAR})
 
@@ -85,16 +87,22 @@ class Pusher:
         done = Drained()
         held = Held(self.clock)
         with spending(Purpose.PUSH), kept(lambda: self._renew(held)), self.read_back.open():
+            looked: datetime | None = None
             while not self.stopping() and done.held_up is None:
                 try:
                     self.desk.admit()
                 except SalesforceError as trouble:  # met while new rows were checked
                     return replace(done, held_up=trouble)
                 crowd = self._crowd()
-                hand = self._next(held, crowd)
-                if not hand.entries:
+                looks = looked is None or self.clock() - looked >= _LOOK_EVERY
+                looked = self.clock() if looks else looked
+                hand = self._next(held, crowd, looks=looks)
+                if hand.entries:
+                    done = self._delivered(hand, done, held, crowd)
+                elif looks:
                     break
-                done = self._delivered(hand, done, held, crowd)
+                else:
+                    looked = None  # nothing is left but what a look may bring
         return done
 
     def _ingests(self, held: Held | None = None) -> Ingests:
@@ -138,7 +146,7 @@ class Pusher:
         with self.store.read() as tx:
             return ingests.crowd(tx, above=self.ingest_above, now=self.clock())
 
-    def _next(self, held: Held, crowd: Crowd | None) -> Hand:
+    def _next(self, held: Held, crowd: Crowd | None, *, looks: bool) -> Hand:
         began = time.perf_counter()
         while True:
             now = self.clock()
@@ -149,7 +157,7 @@ class Pusher:
                     if crowd:
                         hand = Hand(entries=ingests.claim(tx, claim, crowd))
                     else:
-                        hand = take(tx, claim, folds=self.folds)
+                        hand = take(tx, claim, folds=self.folds, looks=looks)
             except (IntegrityError, StoreContended):
                 continue  # another worker took a command of the same record in this very moment
             held.extend(claim.until)

@@ -102,12 +102,14 @@ def claim(
     among: ColumnElement[bool] | None = None,
     is_single: Callable[[Taken], bool] = lambda _: False,
     most_single: int = 8,
+    wakes: bool = True,
 ) -> list[Taken]:
     """Mark due commands as being sent, at most one of each lane, oldest first.
 
     Of those that travel each by itself only a few are taken: other drains take the others.
     """
-    lanes.wake(tx, now=claim.now)
+    if wakes:
+        lanes.wake(tx, now=claim.now)
     ordered = _DUE if among is None else due_query(_NOW, among)
     query = _locked(tx, ordered.limit(claim.limit))
     found = [Taken(*row) for row in tx.execute(query, {"now": claim.now})]

@@ -65,7 +65,7 @@ def is_free(now: Moment, table: FromClause = commands) -> ColumnElement[bool]:
     return or_(table.c.lease_until.is_(None), table.c.lease_until < now)
 
 
-def among(tx: Connection, column: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
+def among(tx: Connection, column: ColumnElement[Any], wanted: Iterable[Any]) -> ColumnElement[bool]:
     """Choose by hundreds of ids at once, given as one value.
 
     To write them out and have them read one by one takes longer than to look them up.

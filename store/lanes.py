@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from models.command import Op
 from models.outbox import Attempt, CommandState, Ready
-from store.conditions import commands, is_, is_new, is_open, is_ready
+from store.conditions import among, commands, is_, is_new, is_open, is_ready
 
 _attempts = Attempt.__table__  # type: ignore[attr-defined]
 REDIRECTED = "redirected"
@@ -65,10 +65,14 @@ def refresh(tx: Connection, lanes: Iterable[str], *, now: datetime) -> None:
     heads = select(head).select_from(listed)
     these = [commands.c.seq.in_(heads), is_(CommandState.PENDING)]
     if tx.dialect.name == "postgresql":
-        # Locked in one order: two who refresh the same lanes do not wait for each other.
-        query = select(commands.c.seq).where(*these).order_by(commands.c.seq).with_for_update()
-        # No word of the state: of a table that is new to PostgreSQL, it would read all pending.
-        these = [commands.c.seq.in_(tx.execute(query).scalars().all())]
+        # Step by step: in one statement PostgreSQL would read all that is pending to join it.
+        firsts = [seq for seq in tx.execute(heads).scalars() if seq is not None]
+        # Locked in one order: two who refresh the same lanes do not wait for each other. No word
+        # of the state: of a table that is new to it, PostgreSQL would take all pending for few.
+        query = select(commands.c.seq, commands.c.state).where(among(tx, commands.c.seq, firsts))
+        locked = tx.execute(query.order_by(commands.c.seq).with_for_update())
+        pending = [seq for seq, state in locked if state == CommandState.PENDING]
+        these = [among(tx, commands.c.seq, pending)]
     tx.execute(update(commands).where(*these).values(ready=_readiness(now)))
 
 
