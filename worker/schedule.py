@@ -1,5 +1,6 @@
 """The clock: APScheduler says when; exactly one process acts; jobs only ring bells."""
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -41,6 +42,7 @@ class Schedule:
         self._turns = Turns(app)
         self._owner = app.holder()
         self._leading: bool | None = None
+        self._saying = threading.Lock()
         self._alive: bool | None = None
         self._pace = 1.0
         self._announced: int | None = None
@@ -190,11 +192,12 @@ class Schedule:
         with self._app.store.read() as tx:
             account = accounts.get(tx, self._app.name)
         alive = account is not None and account.state == AccountState.LINKED
-        if alive != self._alive:
+        with self._saying:  # several jobs may notice at once
+            is_news, self._alive = alive != self._alive, alive
+        if is_news:
             say = log.info if alive else log.error
             reason = account.reason if account else "not linked"
             say("account.works" if alive else "account.rests", account=self._app.name, why=reason)
-            self._alive = alive
         return alive
 
     def _due(self, model: type[SObject], mark: Watermark | None, now: datetime) -> bool:
