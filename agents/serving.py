@@ -4,17 +4,15 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import structlog
-import uvicorn
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agents.guard import Guard
 from agents.server import Agents
 from console.access.door import Door
-from console.serving import HOST, QuietServer, address_for, bind
+from console.serving import HOST, QuietServer, address_for, bind, quiet
 from worker.app import App
 
 PATH = "/mcp"
@@ -67,7 +65,7 @@ class Serving:
             transport_security=_own_names() if door.is_open else _any_name(),
         )
         self._socket = bind(address, port)
-        self._server = QuietServer(_config(Guard(app, door=door)))
+        self._server = QuietServer(quiet(Guard(app, door=door), lifespan="on"))
 
     @property
     def url(self) -> str:
@@ -89,20 +87,6 @@ class Serving:
 
     def stop(self) -> None:
         self._server.should_exit = True
-
-
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
 
 
 def _own_names() -> TransportSecuritySettings:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from typing import Any, Literal
 
 import structlog
 import uvicorn
@@ -33,6 +34,21 @@ class QuietServer(uvicorn.Server):
         yield
 
 
+def quiet(app: Any, *, lifespan: Literal["on", "off"] = "off") -> uvicorn.Config:
+    """Have an application served that speaks HTTP alone, and logs for itself."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
 class Serving:
     """One bound port; raises `ConfigError` for one that others reach and nobody has a key to."""
 
@@ -42,18 +58,7 @@ class Serving:
         from console.app import console  # noqa: PLC0415
 
         self._socket = bind(address, port)
-        config = uvicorn.Config(
-            console(parts, is_loopback=is_loopback),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = QuietServer(config)
+        self._server = QuietServer(quiet(console(parts, is_loopback=is_loopback)))
 
     @property
     def url(self) -> str:
