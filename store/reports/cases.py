@@ -11,6 +11,22 @@ LEFT JOIN users u ON u.id = c.owner_id AND u.deleted_at IS NULL
 LEFT JOIN accounts a ON a.id = c.account_id AND a.deleted_at IS NULL"""
 """Owner (u) and account (a) of c; a queue that owns has no row, and no name here."""
 
+WHICH = (
+    Column("id", Kind.TEXT, "The case.", "c.id"),
+    Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
+    Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
+    Column("status", Kind.TEXT, "Its status.", "c.status"),
+    Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
+)
+OWNER_ID = Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id")
+WHOSE = (
+    Column("owner", Kind.TEXT, "The user's name; empty for a queue.", "u.name"),
+    Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
+    Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+    Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+)
+IS_ESCALATED = Column("is_escalated", Kind.FLAG, "Whether it is escalated.", "c.is_escalated")
+
 
 def age_band(d: Dialect) -> str:
     """Sort a case's age into bands that stand in order as text."""
@@ -30,22 +46,15 @@ def open_cases(d: Dialect) -> Report:
         sources=("Case",),
         order="created_date",
         columns=(
-            Column("id", Kind.TEXT, "The case.", "c.id"),
-            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
-            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
-            Column("status", Kind.TEXT, "Its status.", "c.status"),
-            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
+            *WHICH,
             Column("origin", Kind.TEXT, "How it came in.", "c.origin"),
-            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id"),
-            Column("owner", Kind.TEXT, "The user's name; empty for a queue.", "u.name"),
-            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
-            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+            OWNER_ID,
+            *WHOSE,
             Column(
                 "age_days", Kind.WHOLE, "Whole days since then.", d.days("c.created_date", d.now)
             ),
             Column("age_band", Kind.TEXT, "The same in five bands.", age_band(d)),
-            Column("is_escalated", Kind.FLAG, "Whether it is escalated.", "c.is_escalated"),
+            IS_ESCALATED,
         ),
         body=f"FROM cases c {NAMES}\nWHERE {OPEN}",
     )

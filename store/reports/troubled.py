@@ -1,7 +1,7 @@
 """Reports on cases that went wrong: opened again, escalated, or without a right to support."""
 
 from models.columns import Kind
-from store.reports.cases import NAMES, OPEN
+from store.reports.cases import IS_ESCALATED, NAMES, OPEN, OWNER_ID, WHICH, WHOSE
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
@@ -16,18 +16,11 @@ def reopened_escalated(d: Dialect) -> Report:
         sources=("Case",),
         order="is_closed, created_date desc",
         columns=(
-            Column("id", Kind.TEXT, "The case.", "c.id"),
-            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
-            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
-            Column("status", Kind.TEXT, "Its status.", "c.status"),
-            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
-            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id"),
-            Column("owner", Kind.TEXT, "The user's name; empty for a queue.", "u.name"),
-            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
-            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+            *WHICH,
+            OWNER_ID,
+            *WHOSE,
             Column("is_closed", Kind.FLAG, "Whether it is closed by now.", "c.is_closed"),
-            Column("is_escalated", Kind.FLAG, "Whether it is escalated.", "c.is_escalated"),
+            IS_ESCALATED,
             Column(
                 "escalated_at",
                 Kind.INSTANT,
@@ -69,15 +62,8 @@ def cases_without_entitlement(d: Dialect) -> Report:
         sources=("Case", "Entitlement"),
         order="created_date",
         columns=(
-            Column("id", Kind.TEXT, "The case.", "c.id"),
-            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
-            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
-            Column("status", Kind.TEXT, "Its status.", "c.status"),
-            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
-            Column("owner", Kind.TEXT, "The owner's name; empty for a queue.", "u.name"),
-            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
-            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("created_date", Kind.INSTANT, "When it was created.", "c.created_date"),
+            *WHICH,
+            *WHOSE,
             Column(
                 "reason",
                 Kind.TEXT,
