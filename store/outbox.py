@@ -243,8 +243,7 @@ def _for_each(
     PostgreSQL from a plan that reads the whole table, which it would make while that is small.
     """
     if tx.dialect.name == "sqlite":
-        listed = func.json_each(json.dumps(list(values))).table_valued("value")
-        return query.where(column.in_(select(listed.c.value)))
+        return query.where(among(tx, column, values))
     listed = func.jsonb_array_elements_text(cast(list(values), JSONB)).table_valued("value")
     one = query.where(column == cast(listed.c.value, column.type)).offset(0).lateral("one")
     return select(one).select_from(listed.join(one, true()))
