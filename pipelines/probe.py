@@ -1,5 +1,6 @@
 """Probe: a create that bears no key is looked for by its creator, its time and its contents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,18 +10,17 @@ from pipelines.compare import same
 from pipelines.parcels import Letter
 from salesforce import soql
 from salesforce.client import Client
-from salesforce.describe import Describe
+from salesforce.describe import Describe, FieldDescribe
 from store.claims import Settlement
 
 UNCLEAR_CREATE = "UNCLEAR_CREATE"
 PATIENCE = timedelta(minutes=2)
 """A request whose reply was lost may still be at work in the org; what it makes is seen by then."""
 _SKEW = timedelta(minutes=1)
-_MOST = 50
-# What a query can compare; long texts are compared here.
-_FILTERABLE = frozenset(
-    {"string", "picklist", "reference", "email", "phone", "url", "boolean", "date", "double", "int"}
-)
+# What a query can compare as it was sent; numbers and moments, which an org rounds, and long texts,
+# which it may sanitise, are compared here.
+_EXACT = frozenset({"string", "picklist", "reference", "email", "phone", "url", "boolean"})
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,20 @@ class Sent:
 def found(letter: Letter, sent: Sent, describe: Describe, client: Client) -> list[str]:
     """Give the records that this create may have made, the oldest first."""
     asked = letter.fields
-    kinds = {one.name: one.type for one in describe.fields}
-    short = {name: value for name, value in asked.items() if kinds.get(name) in _FILTERABLE}
+    fields = {one.name: one for one in describe.fields}
     where = soql.and_(
         soql.eq("CreatedById", sent.user_id),
         soql.ge("CreatedDate", sent.first_at - _SKEW),
-        *(soql.eq(name, value) for name, value in short.items() if value not in {None, ""}),
+        *(
+            soql.in_(name, _stored(value))
+            for name, value in asked.items()
+            if name in fields and _is_exact(fields[name]) and value not in {None, ""}
+        ),
     )
     names = ["Id", *asked]
-    query = soql.select(
-        names, letter.command.sobject, where=where, order_by=["CreatedDate"], limit=_MOST
-    )
-    rows: list[dict[str, Any]] = client.query_page(query, include_deleted=True).records
-    return [row["Id"] for row in rows if _is_it(asked, row)]
+    query = soql.select(names, letter.command.sobject, where=where, order_by=["CreatedDate"])
+    pages = client.query(query, include_deleted=True)
+    return [row["Id"] for page in pages for row in page.records if _is_it(asked, row, fields)]
 
 
 def settled(candidates: list[str], letter: Letter, sent: Sent, *, now: datetime) -> Settlement:
@@ -81,5 +82,32 @@ def settled(candidates: list[str], letter: Letter, sent: Sent, *, now: datetime)
     )
 
 
-def _is_it(asked: dict[str, Any], row: dict[str, Any]) -> bool:
-    return all(same(value, row.get(name)) for name, value in asked.items())
+def _is_exact(field: FieldDescribe) -> bool:
+    return field.filterable and field.type in _EXACT
+
+
+def _stored(value: Any) -> list[Any]:
+    """Give what may have become of a value: an org may cut off the blanks around a text."""
+    if not isinstance(value, str):
+        return [value]
+    return list(dict.fromkeys([value, value.rstrip(), value.strip()]))
+
+
+def _is_it(
+    asked: Mapping[str, Any], row: Mapping[str, Any], fields: Mapping[str, FieldDescribe]
+) -> bool:
+    return all(_became(value, row.get(name), fields.get(name)) for name, value in asked.items())
+
+
+def _became(asked: Any, found: Any, field: FieldDescribe | None) -> bool:
+    """Tell whether the org may have made this of a value: what it rounds or sanitises by itself."""
+    if field is None or same(asked, found):
+        return same(asked, found)
+    match asked, found:
+        case (int() | float(), int() | float()):
+            return bool(abs(asked - found) < 10**-field.scale)
+        case (str(), str()) if field.type == "datetime":
+            return abs(datetime.fromisoformat(asked) - datetime.fromisoformat(found)) < _SECOND
+        case (str(), str()):  # in lower case as an e-mail address, cleaned as rich text
+            return field.html_formatted or asked.strip().lower() == found.strip().lower()
+    return False

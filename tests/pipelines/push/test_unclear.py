@@ -94,6 +94,65 @@ def test_two_lost_creates_that_look_alike_are_two_records(keyless: Place) -> Non
     assert len(set(made)) == 2
 
 
+@pytest.fixture
+def probed(small: Place) -> Iterator[Place]:
+    """A place whose org makes no promise for work orders, assets and articles but the probe's."""
+    unsupported = small.org.control("GET", "ui")["unsupported"]
+    small.org.control("POST", "ui", {"unsupported": [*unsupported, *PROBED]})
+    for sobject in PROBED:
+        small.org.control("POST", "fields", {"sobject": sobject, "hide": "Sync_Key__c"})
+    yield small
+    for sobject in PROBED:
+        small.org.control("POST", "fields", {"sobject": sobject, "show": "Sync_Key__c"})
+    small.org.control("POST", "ui", {"unsupported": unsupported})
+
+
+PROBED = ("WorkOrder", "Asset")
+AS_THE_ORG_MAKES_IT: dict[str, tuple[str, dict[str, Any]]] = {
+    "rounded": ("WorkOrder", {"Subject": "a fuse", "Tax": 1.239, "Duration": 2.5049}),
+    "seconds": ("WorkOrder", {"Subject": "at night", "StartDate": "2026-03-29T02:30:00.678+01:00"}),
+    "trimmed": ("WorkOrder", {"Subject": "  fuse "}),
+    "a day": ("Asset", {"Name": "fuse", "InstallDate": "2026-03-29", "Price": 10}),
+}
+
+
+@pytest.mark.parametrize("made", AS_THE_ORG_MAKES_IT.values(), ids=AS_THE_ORG_MAKES_IT)
+def test_a_lost_create_is_found_as_the_org_has_made_it(
+    made: tuple[str, dict[str, Any]], probed: Place
+) -> None:
+    """Rounded, cut to seconds, trimmed: what an org does by itself does not hide the record."""
+    sobject, fields = made
+    if sobject == "Asset":
+        (account,) = probed.org.run(
+            lambda org: org.query_rows("SELECT Id FROM Account ORDER BY Id LIMIT 1")
+        )
+        fields = {**fields, "AccountId": account["Id"]}
+    probed.org.fault(match={"method": "POST", "path": f"/sobjects/{sobject}"}, do=LOST_AFTER)
+    (command,) = probed.submit({"op": "create", "sobject": sobject, "fields": fields})
+    probed.drain_patiently(lambda: probed.state(command) in {"applied", "dead"})
+    (written,) = probed.writes(sobject)
+    entry = probed.entry(command)
+    assert (entry.key_kind, entry.state, entry.result_id) == ("probe", "applied", written["id"])
+
+
+def test_lost_creates_are_found_however_many_look_alike(keyless: Place) -> None:
+    """Sixty comments on one case differ in nothing that a query can compare."""
+    case = keyless.case()
+    forms = [
+        {
+            "op": "create",
+            "sobject": "CaseComment",
+            "fields": {"ParentId": case, "CommentBody": text},
+        }
+        for text in map(str, range(60))
+    ]
+    keyless.org.fault(match={"method": "POST", "path": "/composite/sobjects"}, do=LOST_AFTER)
+    ids = keyless.submit(*forms)
+    keyless.drain_patiently(lambda: keyless.counts() == {"applied": 60})
+    made = [entry["id"] for entry in keyless.writes("CaseComment")]
+    assert sorted(made) == sorted(keyless.entry(one).result_id or "" for one in ids)
+
+
 @pytest.mark.parametrize("lost", [LOST_AFTER, LOST_BEFORE], ids=["after", "before"])
 @pytest.mark.parametrize("op", ["update", "delete", "upsert"])
 def test_a_lost_write_is_applied_once(op: str, lost: dict[str, Any], small: Place) -> None:
