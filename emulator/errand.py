@@ -44,20 +44,23 @@ OWN = Errand()
 def errand_of(request: Request, route: str) -> Errand:
     """Read the headers of a request; without `Sforce-Auto-Assign` the active rules run.
 
-    The UI API runs them only when `useDefaultRule` says so, as its page "Create a Record" has
-    it; that it heeds the REST headers besides is unverified.
+    The UI API has words of its own for what it may do, on its page "Create a Record"; the headers
+    are named on REST's pages only, so that nobody may rely on them there.
     """
     kind = route.partition(".")[0]
     transport = _TRANSPORTS.get(kind, kind)
-    assign, allow_save = RULES_RUN, _allows_save(request)
     if kind == "ui":
-        assign = RULES_RUN if request.says("useDefaultRule") else NO_RULES
-        allow_save = allow_save or request.says("allowSaveOnDuplicate")
+        return Errand(
+            transport=transport,
+            flight=request.flight,
+            assign=RULES_RUN if request.says("useDefaultRule") else NO_RULES,
+            allow_save=request.says("allowSaveOnDuplicate"),
+        )
     return Errand(
         transport=request.within if request.within and transport == "single" else transport,
         flight=request.flight,
-        assign=_word(request.headers.get("sforce-auto-assign", assign)),
-        allow_save=allow_save,
+        assign=_word(request.headers.get("sforce-auto-assign", RULES_RUN)),
+        allow_save=_allows_save(request),
     )
 
 

@@ -140,7 +140,7 @@ class _Way:
         record_id, key_field, fields = form
         key, key_kind = one.external_id, None
         if one.op is Op.CREATE:
-            key_field, key, key_kind = self._key(form, key, command_id)
+            key_field, key, key_kind = self._key(one, form, command_id)
         parent = fields.get(self._lock_parent)
         row = (
             command_id,
@@ -166,14 +166,15 @@ class _Way:
         return tuple.__new__(Row, row)  # a fifth of the time that `Row(...)` takes
 
     def _key(
-        self, form: Form, key: str | None, command_id: str
+        self, one: Command | Usual, form: Form, command_id: str
     ) -> tuple[str | None, str | None, KeyKind]:
         """Put a key on a create that can bear one, and say how it is kept single."""
-        if key:
-            return form[1], key, KeyKind.EXTERNAL_ID
+        if one.external_id:
+            return form[1], one.external_id, KeyKind.EXTERNAL_ID
         if self._key_field and self._key_field not in form[2]:
             return self._key_field, command_id, KeyKind.EXTERNAL_ID
-        by_ui = self._serves_once(self._sobject)
+        # The UI API runs the active assignment rule or none; one that is named, REST does.
+        by_ui = one.auto_assign in {None, "true"} and self._serves_once(self._sobject)
         return None, None, KeyKind.IDEMPOTENCY if by_ui else KeyKind.PROBE
 
 

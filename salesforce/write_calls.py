@@ -35,9 +35,16 @@ def create(sobject: str, fields: Fields, manner: Manner = PLAIN) -> Call:
 
 
 def create_once(sobject: str, fields: Fields, key: str, manner: Manner = PLAIN) -> Call:
-    """Create by the UI API, which replays its answer to the same key for thirty days."""
-    body = _ENCODER.encode({"apiName": name_of(sobject), "fields": dict(_checked(fields))})
-    return _write("POST", "ui-api/records", body, manner, {"Idempotency-Key": key})
+    """Create by the UI API, which replays its answer to the same key for thirty days.
+
+    It has ways of its own to say what the headers of the REST API say.
+    """
+    form: dict[str, Any] = {"apiName": name_of(sobject), "fields": dict(_checked(fields))}
+    if manner.allow_duplicates:
+        form["allowSaveOnDuplicate"] = True
+    rule = "?useDefaultRule=true" if manner.auto_assign == "true" else ""
+    path = f"ui-api/records{rule}"
+    return _write("POST", path, _ENCODER.encode(form), manner, {"Idempotency-Key": key})
 
 
 def object_info(sobject: str) -> Call:

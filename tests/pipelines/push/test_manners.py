@@ -51,6 +51,45 @@ def test_a_duplicate_is_saved_when_allowed(small: Place) -> None:
     assert [small.state(one) for one in (first, third)] == ["applied", "applied"]
 
 
+@pytest.fixture
+def by_ui(small: Place) -> Any:
+    """A place whose cases and contacts are created by the UI API, for want of a key field."""
+    for sobject in ("Case", "Contact"):
+        small.org.control("POST", "fields", {"sobject": sobject, "hide": "Sync_Key__c"})
+    yield small
+    for sobject in ("Case", "Contact"):
+        small.org.control("POST", "fields", {"sobject": sobject, "show": "Sync_Key__c"})
+
+
+def test_the_ui_api_is_told_in_its_own_words(queue: tuple[str, str], by_ui: Place) -> None:
+    """It heeds no header of REST's; a rule that is named it cannot run, so REST creates that."""
+    rule, assignee = queue
+    plain, asked, named = by_ui.submit(
+        create(Subject="plain"),
+        {**create(Subject="asked"), "auto_assign": True},
+        {**create(Subject="named"), "auto_assign": rule},
+    )
+    by_ui.drain()
+    assert owner(by_ui, plain) != assignee
+    assert [owner(by_ui, one) for one in (asked, named)] == [assignee, assignee]
+    roads = {entry["id"]: entry["transport"] for entry in by_ui.writes("Case")}
+    ids = [by_ui.entry(one).result_id or "" for one in (plain, asked, named)]
+    assert [roads[one] for one in ids] == ["ui", "ui", "single"]
+
+
+def test_a_duplicate_is_saved_by_the_ui_api_when_allowed(by_ui: Place) -> None:
+    """The command says that it knows; the UI API hears it in the body."""
+    rule = {"sobject": "Contact", "fields": ["Email"], "allow_save": True}
+    by_ui.org.control("POST", "duplicates", rule)
+    fields = {"LastName": "Doe", "Email": f"john{by_ui.start}@example.com"}
+    form = {"op": "create", "sobject": "Contact", "fields": fields}
+    first, second, third = by_ui.submit(form, form, {**form, "allow_duplicates": True})
+    by_ui.drain()
+    by_ui.org.control("DELETE", "duplicates")
+    assert by_ui.entry(second).state == "rejected"
+    assert [by_ui.state(one) for one in (first, third)] == ["applied", "applied"]
+
+
 def test_locked_siblings_are_served_one_after_another(small: Place) -> None:
     """Comments on one case that met each other's locks are sent alone, none beside another."""
     case = small.case()
