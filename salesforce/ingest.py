@@ -15,7 +15,7 @@ import msgspec
 
 from salesforce import answers, wire
 from salesforce.bulk import refusal
-from salesforce.calls import JSON, Call, id_of, name_of
+from salesforce.calls import JSON, Call, job_of, name_of
 from salesforce.errors import ProtocolError, SalesforceError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Ingest:
 
     def upload_ingest(self, job_id: str, data: bytes) -> None:
         """Hand over the file, once; nothing is applied before the job is closed."""
-        path = f"jobs/ingest/{id_of(job_id)}/batches"
+        path = f"jobs/ingest/{job_of(job_id)}/batches"
         wire.check(self._session.send(Call("bulk", "PUT", path, data, _CSV)))
 
     def close_ingest(self, job_id: str) -> IngestJob:
@@ -93,7 +93,7 @@ class Ingest:
 
     def ingest(self, job_id: str) -> IngestJob:
         """Look at a job; NotFound once it was deleted or is older than seven days."""
-        call = Call("bulk", "GET", f"jobs/ingest/{id_of(job_id)}")
+        call = Call("bulk", "GET", f"jobs/ingest/{job_of(job_id)}")
         return answers.value(self._session.send(call), IngestJob)
 
     def ingest_rows(self, job_id: str) -> Iterator[IngestRow]:
@@ -106,16 +106,16 @@ class Ingest:
 
     def delete_ingest(self, job_id: str) -> None:
         """Clear away a job that is over, with its results."""
-        wire.check(self._session.send(Call("bulk", "DELETE", f"jobs/ingest/{id_of(job_id)}")))
+        wire.check(self._session.send(Call("bulk", "DELETE", f"jobs/ingest/{job_of(job_id)}")))
 
     def _turned(self, job_id: str, state: str, *, writes: bool) -> IngestJob:
         body = _ENCODER.encode({"state": state})
-        path = f"jobs/ingest/{id_of(job_id)}"
+        path = f"jobs/ingest/{job_of(job_id)}"
         call = Call("bulk", "PATCH", path, body, JSON, writes=writes)
         return answers.value(self._session.send(call), IngestJob, writes=writes)
 
     def _results(self, job_id: str, which: str) -> Iterator[dict[str, str]]:
-        path = f"jobs/ingest/{id_of(job_id)}/{which}"
+        path = f"jobs/ingest/{job_of(job_id)}/{which}"
         reply = self._session.send(Call("bulk", "GET", path, headers={"Accept": "text/csv"}))
         wire.check(reply)
         try:

@@ -293,6 +293,13 @@ def test_an_org_without_bulk_refuses_in_many_ways(org, client, answer):
     assert org.data_calls()[0].json() == {"operation": "queryAll", "query": CASES}
 
 
+def test_a_job_bears_whatever_id_the_org_gave_it(org, client):
+    """It is an address of the org's own making, no record's id of ours to check."""
+    org.on("GET", "jobs/query", Answer(200, {"id": "750x/7", "state": "JobComplete"}))
+    assert client.query_job("750x/7").is_complete
+    assert org.data_calls()[-1].path.endswith("/jobs/query/750x%2F7")
+
+
 def test_the_next_list_is_found_under_either_name(org, client):
     """The guide has both; a list that is not done without one is no end."""
     base = f"/services/data/v67.0/jobs/query/{JOB}"
