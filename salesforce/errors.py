@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 
 class Consequence(StrEnum):
@@ -70,6 +70,7 @@ class SalesforceError(Exception):
         self.consequence = consequence or self.default
         self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
+        self.server_time: datetime | None = None
         self.remedy = remedy
 
     def __str__(self) -> str:

@@ -129,4 +129,5 @@ def _check(reply: wire.Reply) -> None:
             error.message, code=error.code, status=error.status, remedy="Check the login URL."
         )
     found.status, found.retry_after = error.status, error.retry_after
+    found.server_time = wire.server_time(reply.headers)
     raise found

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from salesforce import oauth
+from salesforce import oauth, wire
 from salesforce.errors import GrantDead, Misconfigured, Unavailable
 from salesforce.grants import ClientCredentials, JwtBearer, RefreshToken
 from salesforce.oauth import AppCredentials
@@ -76,6 +76,35 @@ def test_a_jwt_assertion_is_signed_by_the_private_key(org, app, http, token):
         "aud": "https://login.salesforce.com",
         "exp": int(NOON.timestamp()) + 180,
     }
+
+
+@pytest.mark.parametrize("minutes", [-50, 7])
+def test_an_assertion_goes_by_the_login_hosts_clock_if_ours_is_wrong(
+    org, app, http, token, minutes
+):
+    """What it was refused for is the time that the refusal itself tells."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    theirs = NOON + timedelta(minutes=minutes)
+    expired = refusal("invalid_grant", "expired assertion")
+    expired.headers["Date"] = wire.http_date(theirs)
+    org.desk.refusals = [expired]
+    grant = JwtBearer(app, "ada", pem, "https://login.salesforce.com", lambda: NOON)
+    assert grant(http, token).access_token == org.desk.access_token
+    _, second = (form["assertion"].split(".")[1] for form in org.desk.forms)
+    assert json.loads(unpadded(second))["exp"] == int(theirs.timestamp()) + 180
+
+
+def test_an_assertion_that_no_clock_explains_is_refused_once(org, app, http, token):
+    """The certificate is another one, say: asking again would only be refused again."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    invalid = refusal("invalid_grant", "invalid assertion")
+    invalid.headers["Date"] = wire.http_date(NOON)
+    org.desk.refusals = [invalid]
+    with pytest.raises(Misconfigured, match="certificate"):
+        JwtBearer(app, "ada", pem, "https://login.salesforce.com", lambda: NOON)(http, token)
+    assert len(org.desk.forms) == 1
 
 
 @pytest.mark.parametrize(
