@@ -13,7 +13,7 @@ from pipelines import drift
 from pipelines.plan import Plan, Skip, plan_for
 from salesforce.client import Client
 from salesforce.describe import Describe
-from salesforce.errors import Drifted, Misconfigured, NotFound
+from salesforce.errors import Drifted, NotFound
 from store import descriptions, fields
 from store.engine import Store
 
@@ -155,9 +155,7 @@ class Describes:
         since = known.as_of - _SECOND if known and known.as_of else None
         try:
             found = client.describe(sobject, modified_since=since)
-        except (NotFound, Drifted) as error:
-            if isinstance(error, NotFound):
-                _refuse_unknown_version(client)
+        except (NotFound, Drifted):
             self._keep(sobject, None)
             return None
         if found is None:
@@ -177,18 +175,3 @@ class Describes:
             known = (fetched_at, msgspec.json.decode(body, type=Describe) if body else None)
             self._parsed[sobject] = known
         return known[1]
-
-
-def _refuse_unknown_version(client: Client) -> None:
-    """Tell an org that lacks the object from one that lacks the version, which answers alike."""
-    spoken = [one.version for one in client.versions()]
-    if client.api_version in spoken:
-        return
-    try:
-        client.describe_global()
-    except NotFound as error:
-        raise Misconfigured(
-            f"the org does not speak API version {client.api_version}",
-            code="UNSUPPORTED_API_VERSION",
-            remedy=f"Set SCSYNC_API_VERSION to one of: {', '.join(spoken[-3:])}.",
-        ) from error

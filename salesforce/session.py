@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from salesforce import wire
+from salesforce import answers, calls, wire
 from salesforce.auth import TokenAuth
-from salesforce.errors import ProtocolError, Unavailable, Unclear
+from salesforce.errors import Misconfigured, ProtocolError, Unavailable, Unclear
 from salesforce.foresight import Foresight
 from salesforce.oauth import NOTHING_SENT
+from salesforce.values import Version
 
 if TYPE_CHECKING:
     import ssl
@@ -51,6 +52,8 @@ class Session:
         verify: ssl.SSLContext,
     ) -> None:
         self.version_path = f"/services/data/v{api_version}"
+        self._api_version = api_version
+        self._is_spoken = False
         self.server_time: datetime | None = None
         self._before_call = before_call
         self._on_call = on_call
@@ -88,6 +91,8 @@ class Session:
                 raise
             answered(reply.status)
         self._note(call, reply.headers)
+        if call.is_counted and not self._is_spoken:
+            self._ask_whether_spoken(reply)
         return reply
 
     @contextmanager
@@ -108,6 +113,20 @@ class Session:
 
     def close(self) -> None:
         self._http.close()
+
+    def _ask_whether_spoken(self, reply: wire.Reply) -> None:
+        """Tell an org that lacks a record from one that lacks our API version: both answer 404."""
+        if wire.is_missing(reply.status):
+            told = self.send(calls.Call("versions", "GET", calls.VERSIONS))
+            spoken = [one.version for one in answers.value(told, list[Version])]
+            if self._api_version not in spoken:
+                raise Misconfigured(
+                    f"the org does not speak API version {self._api_version}",
+                    code="UNSUPPORTED_API_VERSION",
+                    remedy=f"Set SCSYNC_API_VERSION to one of: {', '.join(spoken[-3:])}.",
+                )
+            self._is_spoken = True
+        self._is_spoken = self._is_spoken or wire.is_good(reply.status)
 
     def _admitted(self, call: Call) -> httpx.Request:
         if self._before_call and call.is_counted:

@@ -31,7 +31,8 @@ _API_USAGE = re.compile(r"(?:^|[\s,;])api-usage=(\d+)/(\d+)")
 _NAMED_RECORD = re.compile(r"with id: (\w{15,18})")
 _GZIP = 31  # window bits of zlib's that say: gzip header
 _INFLATES_TO = 12  # query pages shrink to about an eighth; room to spare saves a copy
-_OK, _MULTIPLE, _NOT_MODIFIED, _UNAUTHORIZED = range(200, 300), 300, 304, 401
+_OK, _MULTIPLE, _NOT_MODIFIED = range(200, 300), 300, 304
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
 # Said when work may have been done; a 503 that comes from Salesforce itself, as JSON, is not, but
 # one from a gateway in between proves nothing.
 _IN_DOUBT = frozenset({500, 502, 504})
@@ -182,6 +183,11 @@ def problem_error(problem: Problem, status: int = 400) -> SalesforceError:
 
 def is_not_modified(reply: Reply) -> bool:
     return reply.status == _NOT_MODIFIED
+
+
+def is_missing(status: int) -> bool:
+    """Whether the org has nothing at this address, be it the record or the API version."""
+    return status == _NOT_FOUND
 
 
 def may_have_expired(status: int) -> bool:

@@ -14,6 +14,7 @@ from salesforce.errors import (
     GrantDead,
     LimitExceeded,
     MalformedQuery,
+    Misconfigured,
     NotFound,
     Outdated,
     Rejected,
@@ -65,6 +66,27 @@ def vault(emulator):
 def client(vault, app):
     with Client(vault=vault, app=app) as client:
         yield client
+
+
+def test_a_version_that_the_org_does_not_speak_is_a_setting_to_mend(vault, app):
+    """It is answered as a missing record is, and no command is to end for that."""
+    with Client(vault=vault, app=app, api_version="99.0") as client:
+        for ask in (
+            lambda: client.create("Case", {"Subject": "x"}),
+            lambda: client.query_page("SELECT Id FROM Case LIMIT 1"),
+            lambda: client.describe("Case"),
+        ):
+            with pytest.raises(Misconfigured, match=r"SCSYNC_API_VERSION .* 67\.0"):
+                ask()
+
+
+def test_a_record_that_is_missing_is_no_matter_of_versions(emulator, client):
+    """That the org speaks this one is asked once, and not at all after a good answer."""
+    before = emulator.requests()["counts"].get("versions", 0)
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            client.delete("Case", "500000000000001AAA")
+    assert emulator.requests()["counts"]["versions"] == before + 1
 
 
 def test_the_first_request_fetches_the_first_token(client, vault):
