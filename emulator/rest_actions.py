@@ -29,7 +29,8 @@ def invoke(rest: Rest, request: Request, name: str) -> Answer:
         raise not_found()
     inputs = as_list(request.fields().get("inputs"), "inputs")
     outcomes = [action(rest, request, as_object(one)) for one in inputs]
-    return json_answer([_outcome(name, outcome) for outcome in outcomes])
+    told = [_outcome(name, outcome) for outcome in outcomes]
+    return json_answer(told, 200 if any(one["isSuccess"] for one in told) else 400)
 
 
 def _outcome(name: str, outcome: dict[str, Any]) -> dict[str, Any]:

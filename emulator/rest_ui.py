@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 from emulator import ui
 from emulator.conditions import dated
 from emulator.errand import errand_of
-from emulator.errors import bad, invalid_type
+from emulator.errors import ApiError, bad, invalid_type
 from emulator.exchange import as_object, empty, json_answer
 from emulator.routes import Route
 from emulator.rows import row_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Sequence
 
     from emulator.exchange import Answer, Request
     from emulator.rest import Rest
+
+_TOLD = "An error occurred while trying to update the record. Please try again."
 
 
 def create(rest: Rest, request: Request) -> Answer:
@@ -76,13 +78,32 @@ def _delete(rest: Rest, request: Request, record_id: str) -> Answer:
     return empty()
 
 
-def _errand(rest: Rest, request: Request, body: dict[str, Any]) -> AbstractContextManager[None]:
+@contextmanager
+def _errand(rest: Rest, request: Request, body: dict[str, Any]) -> Iterator[None]:
     """Go on the errand of the request, which the body may allow to save a duplicate."""
-    if request.locked:
-        raise row_lock()
     errand = errand_of(request, "ui")
     allow_save = errand.allow_save or body.get("allowSaveOnDuplicate") is True
-    return rest.instance.org.errand(replace(errand, allow_save=allow_save))
+    try:
+        if request.locked:
+            raise row_lock()
+        with rest.instance.org.errand(replace(errand, allow_save=allow_save)):
+            yield
+    except ApiError as error:
+        raise _with_output(error) from error
+
+
+def _with_output(error: ApiError) -> ApiError:
+    """Wrap what the record was refused for, as "Error with Output" and "Record Exceptions" do."""
+    told = [
+        {"errorCode": error.code, "field": field, "message": error.message}
+        for field in error.fields or [None]
+    ]
+    output = {
+        "errors": [] if error.fields else told,
+        "fieldErrors": {str(one["field"]): [one] for one in told if one["field"]},
+    }
+    extra = {"enhancedErrorType": "RecordError", "output": output, "statusCode": error.status}
+    return ApiError(error.status, error.code, _TOLD, extra=extra)
 
 
 def _fields(body: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ Sources: REST API Developer Guide, "Status Codes and Error Responses", "Limit In
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from isal import isal_zlib
@@ -56,12 +58,20 @@ class Stream(NamedTuple):
 
 
 class Problem(msgspec.Struct, rename="camel"):
-    """One element of an error body; collections say `statusCode` where rows say `errorCode`."""
+    """One element of an error body; collections say `statusCode` where rows say `errorCode`.
+
+    An invocable action has its own `errors`, or texts by id in `outputValues`; the UI API wraps
+    what it means in `output`, and says the HTTP status in `statusCode`.
+    """
 
     message: str | None = None
     error_code: str | None = None
-    status_code: str | None = None
+    status_code: str | int | None = None
     fields: list[str] | None = None
+    field: str | None = None
+    errors: list[Problem] | None = None
+    output: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    output_values: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     error: str | None = None
     error_description: str | None = msgspec.field(default=None, name="error_description")
     # The misspelling is Salesforce's; both have been seen.
@@ -70,11 +80,19 @@ class Problem(msgspec.Struct, rename="camel"):
 
     @property
     def code(self) -> str:
-        return self.error_code or self.status_code or self.error or ""
+        status = self.status_code if isinstance(self.status_code, str) else None
+        return self.error_code or status or self.error or ""
 
     @property
     def text(self) -> str:
         return self.message or self.error_description or ""
+
+
+class _Output(msgspec.Struct, rename="camel"):
+    """Record Exceptions, as the UI API Developer Guide calls them."""
+
+    errors: list[Problem] = []
+    field_errors: dict[str, list[Problem]] = {}
 
 
 class _Match(msgspec.Struct, rename="pascal"):
@@ -104,6 +122,9 @@ _REMEDIES = {
 _PROBLEMS = msgspec.json.Decoder(list[Problem] | Problem)
 _STRINGS = msgspec.json.Decoder(list[str])
 _MATCHES = msgspec.json.Decoder(_Duplicates)
+_OUTPUT = msgspec.json.Decoder(_Output)
+_OUTCOMES = msgspec.json.Decoder(dict[str, Any])
+_ACTION_FAILED = "ACTION_FAILED"
 
 
 def inflate(body: bytes, encoding: str | None) -> bytes:
@@ -171,7 +192,7 @@ def problem_error(problem: Problem, status: int = 400) -> SalesforceError:
     error = verdict.kind(
         problem.text or "no message",
         code=problem.code,
-        fields=problem.fields or (),
+        fields=problem.fields or ((problem.field,) if problem.field else ()),
         consequence=verdict.consequence,
         outcome_unknown=leaves_doubt(problem.code),
         remedy=_REMEDIES.get(problem.code) if issubclass(verdict.kind, Permanent) else None,
@@ -239,7 +260,28 @@ def _first_problem(reply: Reply) -> Problem:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _not_json(reply)
     problems = found if isinstance(found, list) else [found]
-    return next((p for p in problems if p.code), None) or _not_json(reply)
+    return next((p for p in _innermost(problems) if p.code), None) or _not_json(reply)
+
+
+def _innermost(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Give problems, each behind what it wraps, which says more."""
+    for problem in problems:
+        yield from _innermost(problem.errors or ())
+        yield from _wrapped(problem)
+        yield problem
+
+
+def _wrapped(problem: Problem) -> Iterator[Problem]:
+    # Of no certain shape, as documented: what cannot be read leaves the problem around it.
+    with suppress(msgspec.DecodeError):
+        if output := bytes(problem.output):
+            told = _OUTPUT.decode(output)
+            yield from told.errors
+            yield from chain.from_iterable(told.field_errors.values())
+    with suppress(msgspec.DecodeError):
+        if outcomes := bytes(problem.output_values):
+            said = "; ".join(map(str, _OUTCOMES.decode(outcomes).values()))
+            yield Problem(error_code=_ACTION_FAILED, message=said)
 
 
 def _not_json(reply: Reply) -> Problem:

@@ -154,7 +154,7 @@ class Writes:
         return answers.rows(self._session.send(call), expected)
 
     def _acted(self, call: Call) -> dict[str, Any] | None:
-        """Read what an action did; a failure stands inside HTTP 200, as text keyed by the id."""
+        """Read what an action did; a failure may stand inside HTTP 200, as text keyed by the id."""
         found = answers.value(self._session.send(call), list[_Outcome], writes=True)
         if len(found) != 1:
             message = f"one input, {len(found)} outcomes"

@@ -102,6 +102,8 @@ def test_articles_are_published_archived_and_reopened(api):
     action = api.post("actions/standard/publishKnowledgeArticles", json={"inputs": [inputs]}).json()
     key = reopened.json()["id"][:15]
     assert (action[0]["isSuccess"], action[0]["outputValues"]) == (True, {key: "Success"})
+    again = api.post("actions/standard/publishKnowledgeArticles", json={"inputs": [inputs]})
+    assert (again.status_code, again.json()[0]["isSuccess"]) == (400, False)
 
 
 def test_the_same_seed_makes_the_same_org():

@@ -54,6 +54,17 @@ def test_it_obeys_the_rules_of_rest(api):
     assert api.patch(url, json={"fields": {}}, headers=old).status_code == 412
 
 
+def test_what_a_record_is_refused_for_stands_inside(api):
+    """As "Error with Output" has it: outside only that something is wrong."""
+    (told,) = made(api, Nope=1).json()
+    assert (told["enhancedErrorType"], told["statusCode"]) == ("RecordError", 400)
+    assert told["output"]["errors"][0]["errorCode"] == "INVALID_FIELD"
+    (told,) = made(api, CaseNumber="1").json()
+    (error,) = told["output"]["fieldErrors"]["CaseNumber"]
+    assert (error["errorCode"], error["field"]) == ("INVALID_FIELD_FOR_INSERT_UPDATE", "CaseNumber")
+    assert "Please try again" in told["message"] != error["message"]
+
+
 @pytest.mark.parametrize("sobject", ["CaseComment", "CaseMilestone", "Knowledge__kav"])
 def test_some_objects_are_not_served(org, api, sobject):
     """Neither their description nor their records, whichever way they are named."""

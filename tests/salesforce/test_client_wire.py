@@ -14,6 +14,7 @@ from salesforce.errors import (
     NotFound,
     ProtocolError,
     Rejected,
+    RowLocked,
     Unavailable,
 )
 from salesforce.values import Usage
@@ -44,6 +45,46 @@ def test_no_shape_of_an_error_body_is_taken_for_a_value(answer, kind, code):
     """Salesforce answers arrays and objects, its edge answers HTML or nothing."""
     error = wire.failure(answer)
     assert (type(error), error.code, error.status) == (kind, code, answer.status)
+
+
+def wrapped(errors: object, **by_field: object) -> dict[str, object]:
+    """Build what the UI API calls an Error with Output."""
+    output = {"errors": errors, "fieldErrors": by_field}
+    text = "An error occurred while trying to update the record. Please try again."
+    return {"message": text, "enhancedErrorType": "RecordError", "output": output}
+
+
+def outcome(errors: object, values: object = None) -> dict[str, object]:
+    """Build what an invocable action says of an input it refuses."""
+    return {"actionName": "x", "errors": errors, "isSuccess": False, "outputValues": values}
+
+
+LOCKED = {"errorCode": "UNABLE_TO_LOCK_ROW", "field": None, "message": "locked"}
+MISSING = {"errorCode": "REQUIRED_FIELD_MISSING", "field": "Name", "message": "missing: [Name]"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code", "told"),
+    [
+        (wrapped([LOCKED]) | {"statusCode": 400}, RowLocked, "UNABLE_TO_LOCK_ROW", "locked"),
+        ([wrapped([LOCKED]) | {"errorCode": "X"}], RowLocked, "UNABLE_TO_LOCK_ROW", "locked"),
+        (wrapped([], Name=[MISSING]), Rejected, "REQUIRED_FIELD_MISSING", "missing: [Name]"),
+        ([wrapped("?") | {"errorCode": "X"}], Rejected, "X", "An error occurred"),
+        (
+            [outcome([{"statusCode": "INVALID_API_INPUT", "message": "no", "fields": []}])],
+            Rejected,
+            "INVALID_API_INPUT",
+            "no",
+        ),
+        ([outcome(None, {"ka0RM0000000001": "no draft"})], Rejected, "ACTION_FAILED", "no draft"),
+    ],
+)
+def test_a_wrapped_refusal_is_told_by_what_is_inside(body, kind, code, told):
+    """The UI API and actions say outside only that something is wrong."""
+    error = wire.failure(reply(400, body))
+    assert (type(error), error.code) == (kind, code)
+    assert error.message.startswith(told)
+    assert error.fields == (("Name",) if "Name" in told else ())
 
 
 @pytest.mark.parametrize("status", [200, 201, 204])
