@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from emulator.errors import ApiError
+from emulator.errors import ApiError, bad
 from emulator.soql.tree import Comparison, Junction
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class QueryManners(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether counts and other aggregates are timed out as well."""
     page_rows: int | None = None
     """Rows of a page, whatever is asked for."""
+    filters: list[str] = []
+    """A query that has none of these fields in its WHERE is refused."""
 
     @property
     def times_out(self) -> bool:
@@ -75,6 +77,15 @@ class Manners:
 
 def too_long() -> ApiError:
     return ApiError(400, "QUERY_TIMEOUT", "Your query request was running for too long.")
+
+
+def unfiltered(query: Query, manners: QueryManners) -> ApiError | None:
+    """Refuse a query as articles are documented to do: by status or Id, or not at all."""
+    wanted = {name.lower() for name in manners.filters}
+    if not wanted or any(test.operand.text.lower() in wanted for test in _tests(query.where)):
+        return None
+    names = " or ".join(manners.filters)
+    return bad("MALFORMED_QUERY", f"Implementation restriction: filter by {names}")
 
 
 def window_of(query: Query, now: datetime) -> timedelta:

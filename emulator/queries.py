@@ -13,7 +13,7 @@ import msgspec
 
 from emulator.errors import bad, not_in_bulk
 from emulator.ids import number_of, record_id
-from emulator.manners import too_long, window_of
+from emulator.manners import too_long, unfiltered, window_of
 from emulator.results import Results
 from emulator.soql.compile import compile_query
 from emulator.soql.export import compile_export
@@ -97,6 +97,8 @@ class Queries:
 
     def run(self, soql: str, *, version: str, include_deleted: bool, batch_size: int) -> Rendered:
         plan = self._plan(soql, include_deleted=include_deleted)
+        if refusal := unfiltered(parse(soql), self._manners.of(plan.sobject)):
+            raise refusal
         size = min(max(batch_size, SMALLEST_PAGE), LARGEST_PAGE)
         key = (soql, include_deleted, size, version, self._state(plan))
         page = self._pages.get(key)

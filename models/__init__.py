@@ -51,6 +51,12 @@ def by_name(sobject: str) -> type[SObject]:
     return _BY_NAME[sobject]
 
 
+def conditions_of(sobject: str) -> tuple[str, ...]:
+    """Name what each query of an sObject has to ask for: nothing, if we have no model of it."""
+    model = _BY_NAME.get(sobject)
+    return (model.where,) if model and model.where else ()
+
+
 def declare(sobjects: Iterable[str]) -> tuple[type[SObject], ...]:
     """Find sObjects, making those that the catalogue lacks; the catalogue's come first, in order.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from models import by_name
+from models import by_name, conditions_of
 from models.action import Action, Verb, by_action_name
 from models.columns import Kind
 from pipelines.clerk import ACTION_DISABLED, disabled
@@ -133,7 +133,7 @@ class OrgAnswers:
         query = soql.select(
             _wanted(action, question, _names(describe)),
             describe.name,
-            where=self._where(describe, question.where, _scope(action)),
+            where=self._where(describe, question.where, conditions_of(action.sobject)),
             order_by=_ordering(question.order, _names(describe), describe.name),
             limit=_bounded(question.limit),
         )
@@ -237,11 +237,6 @@ def _compared(column: Any, one: _Filter) -> Any:
         # As in SOQL, an empty field is different from any value.
         return column.is_distinct_from(one.value)
     return column.op("=" if one.sign == "=" else one.sign)(one.value)
-
-
-def _scope(action: Action) -> list[str]:
-    where = by_name(action.sobject).where
-    return [where] if where else []
 
 
 def _names(describe: Describe) -> dict[str, object]:

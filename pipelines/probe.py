@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from models import conditions_of
 from models.outbox import CommandState
 from pipelines.compare import same
 from pipelines.parcels import Letter
@@ -38,6 +39,7 @@ def found(letter: Letter, sent: Sent, describe: Describe, client: Client) -> lis
     asked = letter.fields
     fields = {one.name: one for one in describe.fields}
     where = soql.and_(
+        *conditions_of(letter.command.sobject),
         soql.eq("CreatedById", sent.user_id),
         soql.ge("CreatedDate", sent.first_at - _SKEW),
         *(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from models import conditions_of
 from models.command import Op
 from models.outbox import CommandState, KeyKind
 from pipelines import articles, probe
@@ -99,7 +100,9 @@ class Looks:
     def _keyed(self, letters: Sequence[Letter]) -> dict[str, Found]:
         """Find creates by the unique field that holds their keys."""
         field, keys = letters[0].key_field or "", [x.command.external_id or "" for x in letters]
-        query = soql.select(["Id", field], letters[0].command.sobject, where=soql.in_(field, keys))
+        sobject = letters[0].command.sobject
+        where = soql.and_(*conditions_of(sobject), soql.in_(field, keys))
+        query = soql.select(["Id", field], sobject, where=where)
         made: dict[str, str] = {}
         for page in self.client.query(query, include_deleted=True):
             made |= {str(row[field]).lower(): row["Id"] for row in page.records}

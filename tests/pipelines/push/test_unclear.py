@@ -135,6 +135,24 @@ def test_a_lost_create_is_found_as_the_org_has_made_it(
     assert (entry.key_kind, entry.state, entry.result_id) == ("probe", "applied", written["id"])
 
 
+@pytest.mark.parametrize(("key", "verb"), [("external_id", "PATCH"), ("probe", "POST")])
+def test_a_lost_article_is_looked_for_by_status(key: str, verb: str, small: Place) -> None:
+    """An org may refuse any query on articles that names neither status nor Id."""
+    small.org.control(
+        "POST", "query", {"sobject": "Knowledge__kav", "filters": ["PublishStatus", "Id"]}
+    )
+    if key == "probe":
+        small.org.control("POST", "fields", {"sobject": "Knowledge__kav", "hide": "Sync_Key__c"})
+    small.org.fault(match={"method": verb, "path": "/sobjects/Knowledge__kav"}, do=LOST_AFTER)
+    fields = {"Title": "Lost", "UrlName": f"lost-{small.start}"}
+    (command,) = small.submit({"op": "create", "sobject": "Knowledge__kav", "fields": fields})
+    small.drain_patiently(lambda: small.state(command) in {"applied", "dead"})
+    small.org.control("POST", "fields", {"sobject": "Knowledge__kav", "show": "Sync_Key__c"})
+    small.org.control("POST", "query", {"sobject": "Knowledge__kav", "filters": []})
+    assert (small.entry(command).key_kind, small.state(command)) == (key, "applied")
+    assert len(small.writes("Knowledge__kav")) == 1
+
+
 def test_lost_creates_are_found_however_many_look_alike(keyless: Place) -> None:
     """Sixty comments on one case differ in nothing that a query can compare."""
     case = keyless.case()
