@@ -9,7 +9,7 @@ from models import by_name
 from models.linked_account import LinkedAccount
 from models.watermark import Watermark
 from pipelines import alive, link
-from store import accounts, findings, watermarks
+from store import accounts, feeds, findings, watermarks
 from tests.pipelines.push.ground import Place, create
 from tests.services import Server
 from tests.worker.conftest import Crew, eventually
@@ -148,6 +148,38 @@ def test_slow_feeds_have_their_own_pace_and_one_turn_at_a_time(crew: Crew) -> No
     crew.place.clock.advance(seconds=2)
     turns.ring_feeds(lambda *bell: rung.append(bell))
     assert (feed, sobject) in {one[:2] for one in rung}
+
+
+def test_a_comparison_that_is_asked_for_does_not_wait_for_its_day(crew: Crew) -> None:
+    """A gap in the delete log has org and store compared at the next tick, once."""
+    app = crew.place.app
+    assert app.link_from_settings()
+    read_once(crew)
+    turns, rung = Turns(app), []
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    turns.tend(*next(one for one in rung if one[:2] == ("verify", "Case")))
+    rung.clear()
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    assert rung == []
+    with app.store.begin() as tx:
+        feeds.ask_for_comparison(tx, "Case")
+    for _ in range(2):
+        turns.ring_feeds(lambda *bell: rung.append(bell))
+    assert [one[:2] for one in rung] == [("verify", "Case")]
+
+
+def test_a_shorter_pace_counts_from_the_next_start(crew: Crew) -> None:
+    """What rests by the pace of an earlier start does not rest longer than this one's."""
+    app = crew.place.app
+    assert app.link_from_settings()
+    read_once(crew)
+    turns, rung = Turns(app), []
+    turns.ring_feeds(lambda *bell: rung.append(bell))
+    turns.tend(*next(one for one in rung if one[:2] == ("verify", "Case")))
+    app.settings = app.settings.model_copy(update={"verify_every": 600.0})
+    rung.clear()
+    Turns(app).ring_feeds(lambda *bell: rung.append(bell))
+    assert [one[:2] for one in rung] == [("verify", "Case")]
 
 
 def test_silence_is_found_and_cleared(crew: Crew) -> None:
