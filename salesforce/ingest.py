@@ -119,7 +119,7 @@ class Ingest:
         reply = self._session.send(Call("bulk", "GET", path, headers={"Accept": "text/csv"}))
         wire.check(reply)
         try:
-            yield from csv.DictReader(io.StringIO(reply.body.decode(), newline=""))
+            yield from csv.DictReader(io.StringIO(reply.body.decode("utf-8-sig"), newline=""))
         except (UnicodeDecodeError, csv.Error) as error:
             raise ProtocolError(
                 f"not the CSV that was promised: {error}", code="BROKEN_BODY"

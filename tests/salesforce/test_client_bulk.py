@@ -300,6 +300,16 @@ def test_a_job_bears_whatever_id_the_org_gave_it(org, client):
     assert org.data_calls()[-1].path.endswith("/jobs/query/750x%2F7")
 
 
+def test_results_of_an_ingest_may_begin_with_a_byte_order_mark(org, client):
+    """It is no part of the first column's name, which is the record's id."""
+    for which, cell in (("successfulResults", '"true"'), ("failedResults", '"X:no:--"')):
+        name = "sf__Created" if which == "successfulResults" else "sf__Error"
+        body = f'\ufeff"sf__Id","{name}","Subject"\n"500000000000001AAA",{cell},"x"\n'
+        org.on("GET", which, Answer(200, body.encode()))
+    ids = [row.id for row in client.ingest_rows(JOB)]
+    assert ids == ["500000000000001AAA"] * 2
+
+
 def test_the_next_list_is_found_under_either_name(org, client):
     """The guide has both; a list that is not done without one is no end."""
     base = f"/services/data/v67.0/jobs/query/{JOB}"
