@@ -82,7 +82,7 @@ class Conflicts:
         ahead = now - self.clock() if now else timedelta(0)
         with self.store.read() as tx:
             account = accounts.get(tx, self.account)
-            spans = outbox.applied_before(tx, letter.entry)
+            spans = outbox.applied_before(tx, letter.entry, ahead=ahead)
         if account is None or account.user_id != row[_BY]:
             return False
         modified -= ahead

@@ -55,7 +55,7 @@ _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _ROOM = 1 << 15  # KiB; the usual 2 MiB hold the indexes of some thousand commands
 _AT_ONCE = 500  # rows of one statement
 _CLOCKS = timedelta(minutes=5)
-"""How far the org's clock, which stamps rows, may be ahead of ours."""
+"""What may be wrong with the difference of the clocks: one of them may have been set meanwhile."""
 
 
 class Row(NamedTuple):
@@ -296,15 +296,17 @@ def lock_parents(tx: Connection, model: type[SObject], ids: Sequence[str]) -> di
     return {record_id: parent for record_id, parent in tx.execute(query) if parent}
 
 
-def applied_before(tx: Connection, entry: Taken) -> list[tuple[datetime, datetime]]:
+def applied_before(
+    tx: Connection, entry: Taken, *, ahead: timedelta
+) -> list[tuple[datetime, datetime]]:
     """Tell when commands on the same record were applied that were queued before this one.
 
     Those that were unfinished when it was accepted; where it is guarded by the store's row, also
-    those that this row did not show yet.
+    those that this row did not show yet. The org's clock, which stamps rows, is `ahead` of ours.
     """
     since: Any = select(_table.c.submitted_at).where(_table.c.id == entry.id).scalar_subquery()
     if entry.base is not None and entry.expected_modstamp:
-        since = entry.expected_modstamp - _CLOCKS
+        since = entry.expected_modstamp - ahead - _CLOCKS
     query = (
         select(_attempts.c.started_at, _attempts.c.finished_at)
         .join(_table, _table.c.id == _attempts.c.command_id)

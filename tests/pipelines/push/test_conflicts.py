@@ -1,10 +1,13 @@
 """Somebody else was there first: who, what, and what becomes of the command by its policy."""
 
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from emulator.server import Emulator
 from models.command import Command
 from pipelines.receipts import Refused
 from tests.pipelines.push.ground import Place, delete, update
@@ -131,3 +134,20 @@ def test_a_guard_needs_a_row_to_go_by(place: Place) -> None:
     form = {**update(place.case(), Priority="High"), "on_conflict": "merge"}
     with pytest.raises(Refused, match="pull first"):
         place.app.desk.submit([Command.from_json(form)])
+
+
+def test_our_own_writes_are_known_whatever_the_clocks(sqlite_store_url: str) -> None:
+    """An org whose clock is minutes ahead stamps what we wrote just now with a time to come."""
+    with Emulator(cases=200) as org:
+        org.skew(12 * 60)
+        place = Place(org, sqlite_store_url)
+        with closing(place.app):
+            case = place.case()
+            place.app.puller().pull(*place.app.chosen(["Case"]))
+            time.sleep(1.1)  # the org's stamps have whole seconds
+            place.submit(
+                {**update(case, Priority="High"), "on_conflict": "reject"},
+                {**update(case, Priority="Low"), "on_conflict": "reject"},
+            )
+            place.drain(folds=False)
+            assert place.counts() == {"applied": 2}
