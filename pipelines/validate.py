@@ -385,8 +385,15 @@ def _required(command: Command, describe: Describe) -> Iterator[Problem]:
     given = {name.lower() for name, value in command.fields.items() if value is not None}
     given.add((command.external_id_field or "").lower())
     for field in required_to_create(describe):
-        if field.name.lower() not in given:
+        if given.isdisjoint({field.name.lower(), *_parts(field, describe)}):
             yield Problem("REQUIRED_FIELD_MISSING", field.name, "is required to create a record")
+
+
+def _parts(field: FieldDescribe, describe: Describe) -> Iterator[str]:
+    """Name what a compound may be given by instead: a person account has no Name but a LastName."""
+    for part in describe.fields:
+        if part.compound_field_name == field.name and part.createable:
+            yield part.name.lower()
 
 
 def required_to_create(describe: Describe) -> list[FieldDescribe]:

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.command import Command, Op, is_reference, new_ids, usual
 from pipelines.validate import Checks, form_of, full_id, problems
+from salesforce.describe import Describe, FieldDescribe
 from salesforce.ids import to_18
 from store import outbox
 from tests.pipelines.push.ground import Place, create, delete, update
@@ -140,3 +142,16 @@ def test_checks_pass_what_is_usual(op: Op, shared_place: Place) -> None:
     command = Command(op=op, sobject="case", record_id=record_id, fields=fields, **key)
     form = Checks(op, describe).passed(command)
     assert form == (None if op in {Op.PUBLISH, Op.ARCHIVE} else form_of(command, describe))
+
+
+def test_a_compound_that_is_required_may_be_given_by_its_parts() -> None:
+    """Where people are accounts, one is created by its last name, and has no other name to give."""
+    parts = [
+        FieldDescribe(name=name, type="string", length=80, createable=True, nillable=nillable)
+        for name, nillable in (("Name", False), ("LastName", True), ("Site", True))
+    ]
+    parts[1] = msgspec.structs.replace(parts[1], compound_field_name="Name")
+    account = Describe(name="Account", fields=tuple(parts))
+    for fields, missing in (({"LastName": "Doe"}, []), ({"Site": "Ulm"}, ["Name"])):
+        found = problems(Command(op=Op.CREATE, sobject="Account", fields=fields), account)
+        assert [one.field for one in found] == missing
