@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from salesforce.errors import GrantDead, ProtocolError, Unavailable
 from salesforce.grants import client_fields
 from salesforce.oauth import token_request
-from salesforce.refusals import BUSY, refused
+from salesforce.refusals import AGAIN, BUSY, SPENT, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import httpx
 
     from salesforce.oauth import AppCredentials, TokenAnswer
-
-_AGAIN = "Start the authorisation again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Authorization:
     def finish(self, http: httpx.Client, callback: Mapping[str, str]) -> TokenAnswer:
         """Trade the code for tokens; `callback` holds the decoded parameters of the redirect."""
         if not secrets.compare_digest(callback.get("state", "").encode(), self.state.encode()):
-            raise GrantDead("this answer is not ours", code="STATE_MISMATCH", remedy=_AGAIN)
+            raise GrantDead("this answer is not ours", code="STATE_MISMATCH", remedy=AGAIN)
         if "error" in callback:
             raise _denied(callback["error"], callback.get("error_description", ""))
         if "code" not in callback:
@@ -73,7 +71,8 @@ class Authorization:
             if error.code != BUSY:
                 raise
             # What means "wait" of a refresh means "too late" of a code, which serves only once.
-            raise GrantDead(error.message, code="CODE_SPENT", remedy=_AGAIN) from error
+            said = error.message.partition(":")[0]
+            raise GrantDead(f"{said}: {SPENT}", code="CODE_SPENT", remedy=AGAIN) from error
 
     def _challenge(self) -> str:
         digest = sha256(self.verifier.encode()).digest()
@@ -82,4 +81,4 @@ class Authorization:
 
 def _denied(error: str, description: str) -> Exception:
     text = description or error
-    return refused(error, description) or GrantDead(text, code=error, remedy=_AGAIN)
+    return refused(error, description) or GrantDead(text, code=error, remedy=AGAIN)

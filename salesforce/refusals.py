@@ -14,14 +14,13 @@ KEYS_REFUSED = frozenset({"invalid_client", "invalid_client_id"})
 
 _BY_ITSELF = "Nothing to do: scsync tries again by itself."
 _RELINK = "Run scsync link; work goes on by itself then."
-_INSTALL = "Have an administrator of the org do that, then run scsync link."
-_USER = "Have an administrator mend that, then run scsync link."
+_ACTIVATE = "Have an administrator activate the user, or link as another: run scsync link."
 _MEND = "What waits goes on by itself then."
 _KEYS = (
     "Check the consumer key and secret (SCSYNC_CLIENT_ID, SCSYNC_CLIENT_SECRET), then start anew. "
     f"{_MEND}"
 )
-_AGAIN = "Run scsync link again."
+AGAIN = "Run scsync link again."
 _FLOW = f"Switch this OAuth flow on in the app, or link in another way. {_MEND}"
 
 
@@ -43,8 +42,20 @@ class Refusal:
         return known and self.words in lowered
 
 
-_NOT_INSTALLED = "the app is not installed in this org, or the user is not admitted to it"
-_INACTIVE = "the user or the org was deactivated or frozen"
+SPENT = "the code was used already, or has run out: it lives for some minutes"
+_LEFT_OPEN = (
+    "Salesforce does not say why. It says so where the app is blocked or not installed in this "
+    "org, where the user is not admitted to it, where an IP rule or a login policy keeps the user "
+    "out, and where the PKCE challenge was lost on the way"
+)
+_LOOK = (
+    "Have an administrator look, in this order: Setup, Connected Apps OAuth Usage (Install, or "
+    "Unblock); the app's policies (Permitted Users, IP Relaxation); the user's Login History. If "
+    "all is well there, link without a proxy that changes addresses. Then run scsync link."
+)
+_INACTIVE_USER = "the user was deactivated"
+_INACTIVE_ORG = "the org was deactivated, or its trial has ended"
+_ASK_SALESFORCE = "Ask Salesforce why, as an administrator of the org; then run scsync link."
 _CALLBACK = f"Enter scsync's callback URL in the app, to the letter. {_MEND}"
 _CLOCK = (
     "Check this machine's clock, the app's certificate, and that the login host is the org's: "
@@ -73,15 +84,15 @@ REFUSALS = (
         "invalid_grant",
         "invalid authorization code",
         GrantDead,
-        "the code was used already, or is ten minutes old",
-        _AGAIN,
+        SPENT,
+        AGAIN,
     ),
     Refusal(
         "invalid_grant",
         "code verifier",
         GrantDead,
         "the answer belongs to another attempt to link",
-        _AGAIN,
+        AGAIN,
     ),
     Refusal(
         "invalid_grant",
@@ -132,14 +143,30 @@ REFUSALS = (
         "the app has no user to run as",
         f"Name a Run As user in the app's client credentials flow. {_MEND}",
     ),
-    Refusal("invalid_grant", "inactive", GrantDead, _INACTIVE, _USER),
-    Refusal("invalid_grant", "frozen", GrantDead, _INACTIVE, _USER),
+    Refusal("invalid_grant", "inactive org", GrantDead, _INACTIVE_ORG, _ASK_SALESFORCE),
+    Refusal(
+        "invalid_grant",
+        "inactive",
+        GrantDead,
+        _INACTIVE_USER,
+        _ACTIVATE,
+    ),
+    Refusal(
+        "invalid_grant",
+        "frozen",
+        GrantDead,
+        "the user was frozen",
+        "Have an administrator unfreeze the user (on the user's page in Setup), then run scsync "
+        "link.",
+    ),
     Refusal(
         "invalid_grant",
         "authentication failure",
         GrantDead,
-        "Salesforce does not let this user in",
-        _USER,
+        "Salesforce does not let this user in: locked after wrong passwords, or kept out by a "
+        "login policy",
+        "Have an administrator look at the user's Login History and unlock the user, then run "
+        "scsync link.",
     ),
     Refusal(
         "",
@@ -182,14 +209,36 @@ REFUSALS = (
         "redirect_uri_mismatch", "", Misconfigured, "the app has another callback URL", _CALLBACK
     ),
     Refusal("redirect_uri_missing", "", Misconfigured, "the app has no callback URL", _CALLBACK),
-    Refusal("access_denied", "", GrantDead, "somebody pressed Deny", _AGAIN),
-    Refusal("access-denied", "", GrantDead, "somebody pressed Deny", _AGAIN),
-    Refusal("OAUTH_APP_BLOCKED", "", GrantDead, "an administrator has blocked the app", _INSTALL),
-    Refusal("OAUTH_APP_ACCESS_DENIED", "", GrantDead, _NOT_INSTALLED, _INSTALL),
-    Refusal("OAUTH_EC_APP_NOT_FOUND", "", GrantDead, _NOT_INSTALLED, _INSTALL),
-    Refusal("OAUTH_APPROVAL_ERROR_GENERIC", "", GrantDead, _NOT_INSTALLED, _INSTALL),
-    Refusal("inactive_user", "", GrantDead, _INACTIVE, _USER),
-    Refusal("inactive_org", "", GrantDead, _INACTIVE, "Ask Salesforce why; then run scsync link."),
+    Refusal("access_denied", "", GrantDead, "somebody pressed Deny", AGAIN),
+    Refusal("access-denied", "", GrantDead, "somebody pressed Deny", AGAIN),
+    Refusal(
+        "OAUTH_APP_BLOCKED",
+        "",
+        GrantDead,
+        "an administrator has blocked the app",
+        "Have an administrator unblock it in Setup, Connected Apps OAuth Usage, then run scsync "
+        "link.",
+    ),
+    Refusal(
+        "OAUTH_APP_ACCESS_DENIED",
+        "",
+        GrantDead,
+        "the user is not admitted to the app, has declined it, or calls from an address that the "
+        "app's IP rule keeps out",
+        "Have an administrator admit the user's profile or permission set to the app, and look at "
+        "its IP Relaxation; then run scsync link.",
+    ),
+    Refusal(
+        "OAUTH_EC_APP_NOT_FOUND",
+        "",
+        GrantDead,
+        "the app is not installed in this org",
+        "Have an administrator install it in Setup, Connected Apps OAuth Usage (or check that this "
+        "is the org it was made in), then run scsync link.",
+    ),
+    Refusal("OAUTH_APPROVAL_ERROR_GENERIC", "", GrantDead, _LEFT_OPEN, _LOOK),
+    Refusal("inactive_user", "", GrantDead, _INACTIVE_USER, _ACTIVATE),
+    Refusal("inactive_org", "", GrantDead, _INACTIVE_ORG, _ASK_SALESFORCE),
     Refusal(
         "rate_limit_exceeded",
         "",

@@ -209,10 +209,17 @@ SCENES = (
         "under way",
         "by itself",
     ),
-    Scene(GRANT, "authentication failure", with_user(locked=True), 3, "let this user in", "admin"),
-    Scene(GRANT, "inactive user", with_user(active=False), 3, "deactivated", "administrator"),
-    Scene(GRANT, "user is frozen", with_user(frozen=True), 3, "frozen", "administrator"),
-    Scene(GRANT, "inactive organization", with_doors(state="inactive"), 3, "deactivated", "admin"),
+    Scene(GRANT, "authentication failure", with_user(locked=True), 3, "let this user in", "unlock"),
+    Scene(GRANT, "inactive user", with_user(active=False), 3, "deactivated", "activate the user"),
+    Scene(GRANT, "user is frozen", with_user(frozen=True), 3, "was frozen", "unfreeze"),
+    Scene(
+        GRANT,
+        "inactive organization",
+        with_doors(state="inactive"),
+        3,
+        "the org was deactivated",
+        "Ask Salesforce",
+    ),
     Scene(GRANT, "ip restricted", with_user(addresses=["10.0.0.0/8"]), 2, "address", "IP rule"),
     Scene(GRANT, "outside of login hours", with_user(hours=[0, 0]), 2, "hour", "login hours"),
     Scene(
@@ -270,7 +277,7 @@ SCENES = (
         doing(blocked=True),
         3,
         "blocked the app",
-        "administrator",
+        "unblock it",
     ),
     Scene(
         "OAUTH_EC_APP_NOT_FOUND",
@@ -278,7 +285,7 @@ SCENES = (
         doing(installed=False),
         3,
         "not installed",
-        "administrator",
+        "install it",
     ),
     Scene(
         "OAUTH_APP_ACCESS_DENIED",
@@ -286,7 +293,7 @@ SCENES = (
         doing(permitted_users="admin"),
         3,
         "not admitted",
-        "administrator",
+        "IP Relaxation",
     ),
     Scene(
         GRANT,
@@ -366,7 +373,7 @@ SCENES = (
         "expired authorization code",
         then(lambda it: it.doors(code_seconds=0), Stage.in_browser),
         3,
-        "",
+        "has run out",
         "again",
     ),
     Scene(
@@ -394,7 +401,7 @@ SCENES = (
         ),
         3,
         "not installed",
-        "administrator",
+        "Permitted Users, IP Relaxation",
     ),
     Scene(
         "unsupported_response_type",
@@ -506,8 +513,8 @@ def test_the_scenes_are_undone(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("enter", "words"),
     [
-        (with_user(frozen=True), "Have an administrator mend that"),
-        (doing(blocked=True), "administrator of the org"),
+        (with_user(frozen=True), "Have an administrator unfreeze"),
+        (doing(blocked=True), "Have an administrator unblock"),
     ],
     ids=["user", "app"],
 )

@@ -77,3 +77,18 @@ def test_no_row_of_the_table_is_untried():
         for error, description, *_ in SEEN
     }
     assert met == set(REFUSALS)
+
+
+@pytest.mark.parametrize("cause", ["blocked", "not installed", "not admitted", "IP rule", "PKCE"])
+def test_the_error_that_says_least_names_every_cause_it_was_seen_with(cause):
+    """Whoever reads of one cause alone looks there, and finds nothing."""
+    row = next(row for row in REFUSALS if row.error == "OAUTH_APPROVAL_ERROR_GENERIC")
+    assert cause in row.why
+
+
+def test_errors_with_causes_of_their_own_are_told_apart():
+    """Not one text for what an administrator mends in different places."""
+    errors = ("OAUTH_APP_BLOCKED", "OAUTH_APP_ACCESS_DENIED", "OAUTH_EC_APP_NOT_FOUND")
+    errors += ("OAUTH_APPROVAL_ERROR_GENERIC", "inactive_user", "inactive_org")
+    rows = [row for row in REFUSALS if row.error in errors]
+    assert len({row.why for row in rows}) == len({row.remedy for row in rows}) == len(errors)
