@@ -105,6 +105,12 @@ class Watch:
                 status=status, outcome="refused" if status >= _REFUSED else "ok"
             )
 
+    @contextmanager
+    def refresh(self) -> Iterator[None]:
+        """Look on at one refresh of the token, as `Client(watch_refresh=)` wants it."""
+        with self.doing("token.refresh"):
+            yield
+
     def count(self, name: str, number: int = 1, **labels: str) -> None:
         """Count something that happened."""
         if self._figures:

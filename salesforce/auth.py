@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import nullcontext
 from copy import copy
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ from salesforce.refresh import Refresher, no_witness
 from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from salesforce.foresight import Foresight
     from salesforce.grants import Grant
@@ -47,9 +49,12 @@ class TokenAuth(httpx.Auth):
         witness: Witness = no_witness,
         foresight: Foresight | None = None,
         patience: timedelta = PATIENCE,
+        watch_refresh: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._vault = vault
-        self._refresher = Refresher(vault=vault, grant=grant, http=http, witness=witness)
+        self._refresher = Refresher(
+            vault=vault, grant=grant, http=http, witness=witness, watch=watch_refresh
+        )
         self._foresight = foresight
         self._patience = patience.total_seconds()
         self._queue = threading.Lock()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from salesforce.grants import Grant
     from salesforce.oauth import AppCredentials
-    from salesforce.session import Watch
+    from salesforce.session import Watch, WatchRefresh
     from salesforce.values import Usage
     from salesforce.vault import TokenVault
 
@@ -35,7 +35,8 @@ class Client(Reads, Writes, Bulk, Ingest):
 
     `before_call` is told of each call that counts and may refuse it by raising; `on_call` hears of
     each answer, with the usage that it reports. `watch` is entered around each request with its
-    kind and method, and told the status of the answer.
+    kind and method, and told the status of the answer; `watch_refresh` around each refresh of the
+    token, inside the request that needed it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Client(Reads, Writes, Bulk, Ingest):
         before_call: Callable[[str], None] | None = None,
         on_call: Callable[[str, Usage | None], None] | None = None,
         watch: Watch | None = None,
+        watch_refresh: WatchRefresh | None = None,
         transport: httpx.BaseTransport | None = None,
         verify: ssl.SSLContext | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Client(Reads, Writes, Bulk, Ingest):
             before_call=before_call,
             on_call=on_call,
             watch=watch,
+            watch_refresh=watch_refresh,
             transport=transport,
             verify=verify or trust(),
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from salesforce.errors import GrantDead, SalesforceError, Unavailable
@@ -16,6 +17,7 @@ from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import httpx
 
@@ -36,20 +38,37 @@ def no_witness(_http: httpx.Client, _token: Token) -> bool | None:
 class Refresher:
     """Renews one account's token and keeps the new one, or leaves word of what is in doubt.
 
-    The witness tells whether a refresh token is current; None: it cannot be known.
+    The witness tells whether a refresh token is current; None: it cannot be known. `watch` is
+    entered around each refresh.
     """
 
     def __init__(
-        self, *, vault: TokenVault, grant: Grant, http: httpx.Client, witness: Witness
+        self,
+        *,
+        vault: TokenVault,
+        grant: Grant,
+        http: httpx.Client,
+        witness: Witness,
+        watch: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._vault = vault
         self._grant = grant
         self._http = http
         self._witness = witness
+        self._watch = watch
         self._unstored: Token | None = None
 
     def refresh(self, token: Token, lease: Lease) -> Token:
         """Return a newer token, ours or another's; the same one if the lease was lost."""
+        with self._watch():
+            return self._refreshed(token, lease)
+
+    def store_what_is_left(self) -> None:
+        """Store the token that the vault failed to take, if there is one."""
+        if self._unstored:
+            self._store(self._unstored)
+
+    def _refreshed(self, token: Token, lease: Lease) -> Token:
         try:
             if lease.in_doubt:
                 self._clear_doubt(token)
@@ -68,11 +87,6 @@ class Refresher:
             self._vault.lapse(lease.owner)
             raise
         return self._store(renewed)
-
-    def store_what_is_left(self) -> None:
-        """Store the token that the vault failed to take, if there is one."""
-        if self._unstored:
-            self._store(self._unstored)
 
     def _store(self, renewed: Token) -> Token:
         # Under rotation this token is the only good one: should the vault fail, it is kept here,

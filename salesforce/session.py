@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import httpx
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from salesforce.vault import TokenVault
 
     Watch = Callable[[str, str], AbstractContextManager[Callable[[int], None]]]
+    WatchRefresh = Callable[[], AbstractContextManager[object]]
 
 TIMEOUT = httpx.Timeout(connect=10, read=120, write=30, pool=60)
 # An idle connection that the server closes meanwhile leaves a write unclear: give it up first.
@@ -48,6 +49,7 @@ class Session:
         before_call: Callable[[str], None] | None,
         on_call: Callable[[str, Usage | None], None] | None,
         watch: Watch | None,
+        watch_refresh: WatchRefresh | None,
         transport: httpx.BaseTransport | None,
         verify: ssl.SSLContext,
     ) -> None:
@@ -76,6 +78,7 @@ class Session:
             http=self._http,
             witness=introspection,
             foresight=Foresight(introspection.left, self._http),
+            watch_refresh=watch_refresh or nullcontext,
         )
 
     def send(self, call: Call) -> wire.Reply:

@@ -156,6 +156,7 @@ class App:
             before_call=self.budget.before,
             on_call=self.budget.noted,
             watch=self.watch.request,
+            watch_refresh=self.watch.refresh,
         )
 
     @cached_property

@@ -95,6 +95,39 @@ def test_a_trace_goes_along_with_a_message(traced: Traced) -> None:
     assert {"message.submit_command", "command.send", "command.read_back"} <= set(ours)
 
 
+def test_a_refresh_is_told_inside_the_request_that_needed_it(traced: Traced) -> None:
+    """In the trace of whoever submitted; what is exchanged for what is told nowhere."""
+    place = traced.place
+    case = place.case()
+    place.submit(update(case, Status="Working"))
+    place.drain()
+    place.org.expire_sessions()
+    place.submit(update(case, Priority="High"))
+    place.drain()
+    (refresh,) = traced.named("token.refresh")
+    (request,) = [one for one in traced.named("org.request") if one.context == refresh.parent]
+    _, submitted = traced.named("command.submit")
+    assert trace_of(request) == trace_of(submitted)
+    assert dict(refresh.attributes or {}) == {}
+    written = " ".join(one.to_json() for one in traced.spans())
+    assert place.org.refresh_token not in written
+    assert place.org.client_secret not in written
+
+
+def test_a_refused_refresh_says_by_what_kind_of_error(traced: Traced) -> None:
+    """The trace of a command that waits for a person shows where it came to a halt."""
+    place = traced.place
+    case = place.case()
+    place.submit(update(case, Status="Working"))
+    place.drain()
+    place.org.expire_sessions()
+    place.org.control("POST", "grants/revoke", {"client_id": place.org.client_id})
+    place.submit(update(case, Priority="High"))
+    place.drain()
+    (refresh,) = traced.named("token.refresh")
+    assert refresh.status.description == "GrantDead"
+
+
 def test_a_failure_is_told_by_its_kind_alone(traced: Traced) -> None:
     """An error's text may be a customer's words."""
     with pytest.raises(ZeroDivisionError), traced.place.app.watch.doing("command.submit"):
