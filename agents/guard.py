@@ -14,8 +14,10 @@ from console.access.limits import guesses
 from console.problems import MEDIA_TYPE, Problem
 from models.api_key import EVERY_SCOPE, LOCAL
 
-HERE = Caller(LOCAL, EVERY_SCOPE)
-"""Whoever started us, and holds the other end of our pipes."""
+
+def holder(operator: str = LOCAL) -> Caller:
+    """Whoever started us, and holds the other end of our pipes, may do all."""
+    return Caller(operator, EVERY_SCOPE)
 
 
 class Guard:
@@ -50,9 +52,9 @@ class Guard:
             raise
 
 
-def caller_of(context: ServerRequestContext[Any, Any]) -> Caller:
-    """Tell who asks."""
+def caller_of(context: ServerRequestContext[Any, Any], here: Caller) -> Caller:
+    """Tell who asks: by pipes it is who holds them."""
     if context.request is None:
-        return HERE
+        return here
     caller: Caller = context.request.state.caller
     return caller

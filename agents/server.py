@@ -20,7 +20,7 @@ from agents.changes import Changes
 from agents.describing import described
 from agents.fields import DESCRIBE_TOOL
 from agents.forms import WAIT
-from agents.guard import caller_of
+from agents.guard import caller_of, holder
 from agents.reading import Arguments, Reading
 from agents.reports import PREFIX, REPORT_TOOL, Reports
 from agents.results import answered, document, refused
@@ -29,6 +29,7 @@ from agents.status import STATUS, status
 from agents.toolbox import COMMAND_TOOL, Tool, Toolbox
 from agents.wording import INSTRUCTIONS
 from config.settings import ConfigError
+from console.access.door import Caller
 from models.action import Action
 from models.api_key import Scope
 from models.command import InvalidCommand
@@ -60,8 +61,9 @@ log = structlog.get_logger()
 class Agents:
     """Answers for one account, whoever asks and by whatever transport."""
 
-    def __init__(self, parts: App) -> None:
+    def __init__(self, parts: App, here: Caller | None = None) -> None:
         self._parts = parts
+        self._here = here or holder()
         self._reading = Reading(parts)
         self._reports = Reports(parts.store, parts.allows)
         self._toolbox = Toolbox(parts, self._reports)
@@ -105,7 +107,7 @@ class Agents:
     async def _list_tools(
         self, context: Context, _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        scopes = caller_of(context).scopes
+        scopes = caller_of(context, self._here).scopes
         tools = await self._aside(self._toolbox.every)
         return types.ListToolsResult(tools=[one.listed() for one in tools if one.scope in scopes])
 
@@ -123,7 +125,7 @@ class Agents:
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
         def read() -> dict[str, Any]:
-            _refuse_without(Scope.READ, context, params.uri)
+            self._refuse_without(Scope.READ, context, params.uri)
             if params.uri == STATUS.uri:
                 return status(self._parts.overview())
             if not params.uri.startswith(PREFIX):
@@ -151,7 +153,7 @@ class Agents:
 
     async def _called(self, context: Context, name: str, given: Arguments) -> types.CallToolResult:
         tool = await self._aside(lambda: self._toolbox.find(name))
-        _refuse_without(tool.scope, context, name)
+        self._refuse_without(tool.scope, context, name)
         if problems := tool.checks.problems(given):
             raise ActionRefused(f"{'; '.join(problems)} (nothing was sent)")
         log.info("tool.called", tool=name)
@@ -175,7 +177,8 @@ class Agents:
         self, context: Context, action: Action, given: Arguments
     ) -> types.CallToolResult:
         def hand_in() -> str:
-            receipt = writing.submit(self._parts, action, given, caller_of(context).operator)
+            operator = caller_of(context, self._here).operator
+            receipt = writing.submit(self._parts, action, given, operator)
             self._sending.take(receipt.id)
             return receipt.id
 
@@ -198,14 +201,13 @@ class Agents:
         told = writing.life(entry, await self._aside(self._sending.prospects))
         return answered(told, is_error=writing.has_failed(entry))
 
+    def _refuse_without(self, scope: Scope, context: Context, what: str) -> None:
+        if scope not in caller_of(context, self._here).scopes:
+            raise ActionRefused(f"{what} needs an API key with the scope {scope}")
+
     async def _aside(self, work: Callable[[], T]) -> T:
         """Wait for the store or the org in a thread; who cancels need not wait for its end."""
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
-
-
-def _refuse_without(scope: Scope, context: Context, what: str) -> None:
-    if scope not in caller_of(context).scopes:
-        raise ActionRefused(f"{what} needs an API key with the scope {scope}")
 
 
 class _Server(Server[None]):

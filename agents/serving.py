@@ -9,7 +9,7 @@ import structlog
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 
-from agents.guard import Guard
+from agents.guard import Guard, holder
 from agents.server import Agents
 from console.access.door import Door
 from console.serving import HOST, QuietServer, address_for, bind, quiet
@@ -23,9 +23,12 @@ _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 log = structlog.get_logger()
 
 
-def serve_pipes(parts: App, ready: Callable[[], None]) -> None:
-    """Serve one host over standard input and output until it closes them."""
-    agents = Agents(parts)
+def serve_pipes(parts: App, operator: str, ready: Callable[[], None]) -> None:
+    """Serve one host over standard input and output until it closes them.
+
+    What it hands in is the operator's, as the audit calls whoever started us.
+    """
+    agents = Agents(parts, holder(operator))
     server = agents.server()
 
     async def serve() -> None:

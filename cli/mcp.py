@@ -41,8 +41,11 @@ def register(app: typer.Typer, panel: str) -> None:
 def _serve_pipes(ctx: Context) -> None:
     from agents.serving import serve_pipes  # noqa: PLC0415 - the library is an extra
 
+    def ready() -> None:
+        ctx.say("serving the host that started this; it ends with it")
+
     with ctx.app() as parts:
-        serve_pipes(parts, lambda: ctx.say("serving the host that started this; it ends with it"))
+        serve_pipes(parts, ctx.operator, ready)
 
 
 def _serve_http(ctx: Context, host: str, port: int, *, json: bool) -> None:

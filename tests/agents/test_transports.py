@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from agents.guard import Guard
 from agents.serving import Serving
 from cli import mcp
+from cli.context import Context
 from cli.main import main
 from config.settings import ConfigError
 from console.access.door import Door
@@ -54,7 +55,7 @@ def journey(host: Host) -> dict[str, Any]:
 
 
 def test_a_host_works_over_pipes(desk: Desk, org: Emulator) -> None:
-    """By a client that others made; the case is in the org, and no secret in any output."""
+    """By a client that others made; the audit says who started it, and no output holds a secret."""
     with by_pipes(desk.folder, desk.env()) as host:
         made = journey(host)
         said = host.refusal("create_case", fields={"Subject": "x" * 300})
@@ -67,6 +68,8 @@ def test_a_host_works_over_pipes(desk: Desk, org: Emulator) -> None:
     assert made["record_id"] in {row["Id"] for row in rows}
     for secret in (org.client_secret, org.refresh_token):
         assert secret not in log + json.dumps(made)
+    with closing(Store(f"sqlite:///{desk.folder / 'scsync.db'}")) as store, store.read() as tx:
+        assert {one.operator for one in audit.latest(tx, limit=9)} == {Context().operator}
 
 
 def test_standard_output_is_the_protocols_alone(desk: Desk) -> None:
