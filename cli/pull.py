@@ -57,6 +57,7 @@ def cycle(ctx: Context, parts: App, objects: list[str], *, backfill: bool = Fals
     What another process is pulling is waited for and pulled again: its window may end before now.
     """
     models = parts.chosen(objects) if objects else parts.models
+    parts.describes.look_again(model.sobject for model in models)
     results = {model.sobject: Pulled(sobject=model.sobject, outcome=None) for model in models}
     until = time.monotonic() + _PATIENCE
     with progress.shown(ctx.err) as shown:

@@ -111,6 +111,10 @@ class Directory:
         sight = self.sight(user_id)
         return sight is None or sight.sees_all
 
+    def views_setup(self, user_id: str) -> bool:
+        sight = self.sight(user_id)
+        return sight is None or sight.views_setup
+
     def users(self) -> list[dict[str, Any]]:
         """List the users that can be somebody, with how they stand."""
         rows = self.org.query_rows("SELECT Id, Username, Name, IsActive FROM User ORDER BY Id")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from emulator.results import Results, Style
     from emulator.rights import PermissionSet, Sight
+    from emulator.schema.sobject import SObject
     from emulator.soql.render import Rendered
 
 
@@ -181,6 +182,10 @@ class Org(Shape, Articles, Records):
         """Tell an Id's sObject by its key prefix, if the user may see such an object."""
         found = self._registry.of_id(record_id)
         return found.name if found and self._registry.has(found.name) else None
+
+    def objects(self) -> list[SObject]:
+        """Give every object as it is, whoever may see it."""
+        return list(self._registry.every())
 
     def permission_set(self, xml: str) -> PermissionSet:
         """Read a permission set against the org's schema."""

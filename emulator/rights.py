@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 READ = "read"
 EVERYTHING = frozenset({READ, "create", "update", "delete"})
 NOTHING: frozenset[str] = frozenset()
-API_ENABLED, VIEW_ALL_DATA = "ApiEnabled", "ViewAllData"
+API_ENABLED, VIEW_ALL_DATA, VIEW_SETUP = "ApiEnabled", "ViewAllData", "ViewSetup"
 
 # Whose permissions count for an object that has none of its own. That lines go by their order
 # and their contract is unverified.
@@ -57,19 +57,25 @@ class Profile:
     name: str
     api: bool = True
     sees_all: bool = False
+    views_setup: bool = False
+    """View Setup and Configuration, without which nobody is shown who may do what."""
     administers: bool = False
     verbs: frozenset[str] = NOTHING
 
 
 ADMINISTRATOR = Profile(
-    name="System Administrator", sees_all=True, administers=True, verbs=EVERYTHING
+    name="System Administrator",
+    sees_all=True,
+    views_setup=True,
+    administers=True,
+    verbs=EVERYTHING,
 )
 PROFILES = {
     profile.name: profile
     for profile in (
         ADMINISTRATOR,
-        Profile(name="Standard User", verbs=EVERYTHING),
-        Profile(name="Read Only", sees_all=True, verbs=frozenset({READ})),
+        Profile(name="Standard User", views_setup=True, verbs=EVERYTHING),
+        Profile(name="Read Only", sees_all=True, views_setup=True, verbs=frozenset({READ})),
         Profile(name="Minimum Access - API Only Integrations"),
         Profile(name="Minimum Access - Salesforce", api=False),
     )
@@ -104,6 +110,14 @@ class Sight:
     @property
     def sees_all(self) -> bool:
         return self.profile.sees_all or self._grants(VIEW_ALL_DATA)
+
+    @property
+    def views_setup(self) -> bool:
+        return self.profile.views_setup or self._grants(VIEW_SETUP)
+
+    def sees_all_of(self, name: str) -> bool:
+        """Tell whether sharing hides no row of an object from the user."""
+        return self.sees_all or any(name in one.all_rows for one in self.sets)
 
     def _grants(self, permission: str) -> bool:
         return any(permission in one.permissions for one in self.sets)
@@ -151,7 +165,7 @@ class Sight:
         self, sobject: SObject, alias: str, whole: Callable[[str], SObject], depth: int = 0
     ) -> str:
         """Write SQL that holds for the rows the user sees; empty where that is all of them."""
-        if self.sees_all or any(sobject.name in one.all_rows for one in self.sets):
+        if self.sees_all_of(sobject.name):
             return ""
         if "OwnerId" in sobject.fields:
             owners = ", ".join(f"'{one}'" for one in self.owners)

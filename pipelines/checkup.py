@@ -1,19 +1,21 @@
 """Checkup: what has to be right before a sync can be, each finding with its remedy."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, partial
 
 from models.outbox import KeyKind
 from models.sobject import SObject
-from pipelines.checkup_actions import actions
-from pipelines.checkup_grant import sight
+from pipelines.checkup_actions import Describing, actions
 from pipelines.describes import Describes
 from pipelines.keys import key_kind
 from pipelines.plan import Skip
+from pipelines.sight import sight
 from pipelines.verdicts import Finding, Verdict
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 
+_NOW = timedelta(0)
 _SKEW = 60  # s: leases and JWT assertions bear this much
 _LOW = 0.1
 _REMEDY = "Run scsync link; if that does not help, ask Salesforce's administrator."
@@ -28,6 +30,7 @@ def checkup(
     api_version: str,
     key_field: str,
     allows: Callable[[str], bool],
+    user_id: str | None,
 ) -> Iterator[Finding]:
     """Look at the org, step by step; stops where nothing further can be seen."""
     try:
@@ -40,13 +43,15 @@ def checkup(
         limits = _limits(client)
         yield Finding("login", Verdict.OK, "the org answers, as the user that linked the account")
         yield limits
-        yield sight(client)
+        yield sight(client, [model.sobject for model in models], user_id)
     except SalesforceError as error:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or _REMEDY)
         return
-    yield from actions(describes, allows)
+    # Whoever has just mended something wants to see that it is mended: nothing remembered counts.
+    get = cache(partial(describes.get, max_age=_NOW))
+    yield from actions(get, allows)
     for model in models:
-        yield _object(model, describes, key_field)
+        yield _object(model, get, describes, key_field)
 
 
 def _clock(theirs: datetime | None, ours: datetime) -> Finding:
@@ -81,10 +86,10 @@ def _limits(client: Client) -> Finding:
 
 
 def _object(  # noqa: PLR0911 - one for each way it may stand
-    model: type[SObject], describes: Describes, key_field: str
+    model: type[SObject], get: Describing, describes: Describes, key_field: str
 ) -> Finding:
     try:
-        describe = describes.get(model.sobject)
+        describe = get(model.sobject)
         plan = describes.plan(model)
     except Skip as reason:
         remedy = "Switch it on, grant it to the user, or leave it out of SCSYNC_OBJECTS."

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from models.action import ACTIONS, Action, Verb
-from pipelines.describes import Describes
 from pipelines.outlook import lacking
 from pipelines.verdicts import Finding, Verdict
 from salesforce.describe import Describe
 from salesforce.errors import SalesforceError
 
+Describing = Callable[[str], Describe | None]
 _GRANT = "Grant these fields to the user: scsync guide lists them, and writes a permission set."
 
 
-def actions(describes: Describes, allows: Callable[[str], bool]) -> Iterator[Finding]:
+def actions(get: Describing, allows: Callable[[str], bool]) -> Iterator[Finding]:
     """Name the enabled actions that Salesforce would refuse to this user."""
     enabled = [action for action in ACTIONS.values() if allows(action.name)]
-    refused = [action for action in enabled if not _may(action, describes)]
+    refused = [action for action in enabled if not _may(action, get)]
     if not refused:
         yield Finding("actions", Verdict.OK, f"{len(enabled)} enabled, all open to this user")
     else:
@@ -26,12 +26,12 @@ def actions(describes: Describes, allows: Callable[[str], bool]) -> Iterator[Fin
             f"{len(enabled)} enabled, of which this user may not: {names}",
             "Grant the object permissions to the user, or leave the actions out of SCSYNC_ACTIONS.",
         )
-    yield _fields([action for action in enabled if action not in refused], describes)
+    yield _fields([action for action in enabled if action not in refused], get)
 
 
-def _fields(able: Sequence[Action], describes: Describes) -> Finding:
+def _fields(able: Sequence[Action], get: Describing) -> Finding:
     """Name the fields that these actions need and that are closed to this user."""
-    seen = {action.sobject: describes.get(action.sobject) for action in able}
+    seen = {action.sobject: get(action.sobject) for action in able}
     hidden, locked = lacking(able, seen)
     found = [f"hidden in {name}: {', '.join(fields)}" for name, fields in hidden.items()]
     found += [f"not editable in {name}: {', '.join(fields)}" for name, fields in locked.items()]
@@ -40,9 +40,9 @@ def _fields(able: Sequence[Action], describes: Describes) -> Finding:
     return Finding("action fields", Verdict.WARNING, "; ".join(found), _GRANT)
 
 
-def _may(action: Action, describes: Describes) -> bool:
+def _may(action: Action, get: Describing) -> bool:
     try:
-        describe = describes.get(action.sobject)
+        describe = get(action.sobject)
     except SalesforceError:
         return False
     return describe is not None and _permits(action.verb, describe)

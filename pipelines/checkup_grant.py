@@ -1,4 +1,4 @@
-"""What the grant is worth: scopes, policy, rotation, PKCE, how many, and whose rows it sees."""
+"""What the grant is worth: scopes, policy, rotation, PKCE, and how many there are."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,15 +18,6 @@ _USAGE = "Look in Setup, Connected Apps OAuth Usage, if a grant dies without a c
 _FULL = (
     "The next link of the user to such an app ends its oldest grant: revoke in Setup, Connected "
     "Apps OAuth Usage, those that nobody uses."
-)
-_SEES_ALL = "SELECT PermissionsViewAllData FROM UserPermissionAccess LIMIT 1"
-_UNSEEN = (
-    "Look in Setup, the user's profile and permission sets: without View All Data, rows that are "
-    "not shared with the user are missing, and nothing tells which."
-)
-_NARROW = (
-    "Rows that are not shared with the user are missing, unless their object has View All Records, "
-    "as in the permission set of scsync guide. Give it that, or View All Data."
 )
 
 
@@ -92,16 +83,3 @@ def _rotation(rotates: bool | None) -> Finding:  # noqa: FBT001 - what the accou
         False: "off: the refresh token stays the same",
     }
     return Finding("token rotation", Verdict.OK, evidence[rotates])
-
-
-def sight(client: Client) -> Finding:
-    """Say whether the user sees every row."""
-    try:
-        records = client.query_page(_SEES_ALL).records
-    except SalesforceError:
-        return Finding("View All Data", Verdict.OK, "unknown: the org does not say", _UNSEEN)
-    if records and records[0].get("PermissionsViewAllData"):
-        return Finding("View All Data", Verdict.OK, "the user sees every row")
-    return Finding(
-        "View All Data", Verdict.WARNING, "the user does not see every row by itself", _NARROW
-    )

@@ -1,6 +1,6 @@
 """Describes: what the org says an sObject looks like, remembered in the store."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
@@ -19,6 +19,7 @@ from store.engine import Store
 
 FRESH = timedelta(hours=1)
 """A describe is large and seldom changes; a refused field has it asked again at once."""
+_NOW = timedelta(0)
 _A_DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _NONE: Mapping[str, str] = {}
@@ -57,6 +58,13 @@ class Describes:
         if self._client is None:
             raise LookupError(f"{sobject} has not been described yet")
         return self._ask(self._client, sobject, known)
+
+    def look_again(self, sobjects: Iterable[str]) -> None:
+        """Ask for those that the org lacked or hid: they may have been granted meanwhile."""
+        for sobject in sobjects:
+            fetched_at, known = self._kept(sobject)
+            if fetched_at and known is None:
+                self.get(sobject, max_age=_NOW)
 
     def _kept(self, sobject: str) -> tuple[datetime | None, Describe | None]:
         """Give when the org was last asked, by whomever, and what it said then."""

@@ -31,7 +31,11 @@ def findings(parts: App) -> Iterator[Finding]:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "")
         return
     yield Finding("settings", Verdict.OK, f"login at {parts.settings.login_host}")
-    yield from _standing(parts)
+    with parts.store.read() as tx:
+        account = accounts.get(tx, parts.name)
+    if account is not None:
+        yield from standing(account, parts.settings.refresh_policy, parts.clock())
+        yield from grants(parts.client, account)
     yield from checkup(
         parts.models,
         client=parts.client,
@@ -40,6 +44,7 @@ def findings(parts: App) -> Iterator[Finding]:
         api_version=parts.settings.api_version,
         key_field=parts.settings.external_id_field,
         allows=parts.settings.allows,
+        user_id=account.user_id if account else None,
     )
 
 
@@ -49,11 +54,3 @@ def _broker(parts: App) -> Finding:
     except brokers.BrokerUnavailable as error:
         return Finding("broker", Verdict.FAILURE, str(error), "Commands wait in the store.")
     return Finding("broker", Verdict.OK, masked_url(parts.settings.broker_url))
-
-
-def _standing(parts: App) -> Iterator[Finding]:
-    with parts.store.read() as tx:
-        account = accounts.get(tx, parts.name)
-    if account is not None:
-        yield from standing(account, parts.settings.refresh_policy, parts.clock())
-        yield from grants(parts.client, account)

@@ -47,6 +47,75 @@ def test_rotation_and_the_end_of_a_grant_are_said(bare: Desk) -> None:
         assert "before long: the grant ends" in bare.run("status").out
 
 
+MINIMUM = "Minimum Access - API Only Integrations"
+ROWS = """<?xml version="1.0" encoding="UTF-8"?>
+<PermissionSet xmlns="http://soap.sforce.com/2006/04/metadata">
+    <label>rows</label>
+    <objectPermissions>
+        <allowRead>true</allowRead><object>Case</object><viewAllRecords>true</viewAllRecords>
+    </objectPermissions>
+    <objectPermissions>
+        <allowRead>true</allowRead><object>WorkOrder</object><viewAllRecords>{}</viewAllRecords>
+    </objectPermissions>
+    <userPermissions><enabled>true</enabled><name>ApiEnabled</name></userPermissions>
+    <userPermissions><enabled>{}</enabled><name>ViewSetup</name></userPermissions>
+</PermissionSet>"""
+
+
+def sight(desk: Desk, org: Emulator, *, orders: bool, setup: bool) -> dict[str, Any]:
+    """See all cases, and all work orders if so; ask doctor whose rows that leaves out."""
+    xml = ROWS.format(str(orders).lower(), str(setup).lower())
+    org.control("POST", "permission-sets", {"xml": xml})
+    user = {"username": org.username, "profile": MINIMUM, "permission_sets": ["rows"]}
+    org.control("POST", "users", user)
+    return findings(desk, 0)["View All Data"]
+
+
+def test_rows_that_sharing_hides_are_told_object_by_object(bare: Desk, own_org: Emulator) -> None:
+    """A sync without them ends well, so doctor names the objects, and what opens them."""
+    bare.settings = login(own_org) | {"OBJECTS": "User,Case,CaseComment,WorkOrder,Account,Contact"}
+    found = sight(bare, own_org, orders=False, setup=True)
+    assert found["verdict"] == "warning"
+    assert "may not see all of WorkOrder, Account, Contact:" in found["evidence"]
+    assert "View All Records" in found["remedy"]
+    assert "scsync verify --repair" in found["remedy"]
+    bare.settings["OBJECTS"] = "User,Case,CaseComment,CaseMilestone,WorkOrder,WorkOrderLineItem"
+    found = sight(bare, own_org, orders=True, setup=True)
+    assert (found["verdict"], "sees every row" in found["evidence"]) == ("ok", True)
+
+
+def test_rows_that_nobody_may_ask_about_are_said_to_be_unknown(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """Without View Setup and Configuration the org keeps it to itself; what is public needs none."""
+    bare.settings = login(own_org) | {"OBJECTS": "User,Case"}
+    found = sight(bare, own_org, orders=True, setup=False)
+    assert found["verdict"] == "warning"
+    assert found["evidence"].startswith("unknown")
+    assert found["evidence"].endswith("all of Case")
+    assert "View Setup and Configuration" in found["remedy"]
+    bare.settings["OBJECTS"] = "User"
+    assert sight(bare, own_org, orders=True, setup=False)["verdict"] == "ok"
+
+
+def test_what_was_granted_a_moment_ago_is_seen(bare: Desk, own_org: Emulator) -> None:
+    """By doctor, and by a pull that a person starts: nobody waits for what was remembered."""
+    bare.settings = login(own_org) | {"OBJECTS": "Case,WorkOrder", "ACTIONS": "list_cases"}
+    user = {"username": own_org.username, "profile": MINIMUM, "permission_sets": []}
+    own_org.control("POST", "users", user)
+    found = findings(bare, 0)
+    assert "hides it from this user" in found["Case"]["evidence"]
+    assert (found["actions"]["verdict"], bare.run("pull").code) == ("warning", 0)
+    sight(bare, own_org, orders=True, setup=False)
+    found = findings(bare, 0)
+    assert "fields readable" in found["Case"]["evidence"]
+    assert found["actions"]["verdict"] == "ok"
+    own_org.control("POST", "users", user)
+    findings(bare, 0)
+    own_org.control("POST", "users", {**user, "permission_sets": ["rows"]})
+    assert [one["outcome"] for one in bare.run("pull", "--json").document()] == ["ok", "ok"]
+
+
 def test_a_dead_grant_needs_a_person(bare: Desk, own_org: Emulator) -> None:
     """Exit 3, why, and the verb that helps; after the link all is well again."""
     bare.settings = login(own_org)

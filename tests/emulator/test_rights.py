@@ -162,6 +162,39 @@ def test_view_all_data_is_told_to_whoever_asks(agent):
         assert api.get("query", params=asked).json()["records"][0]["PermissionsViewAllData"] is True
 
 
+def test_whose_rows_a_user_sees_is_told_to_whoever_may_view_setup(agent):
+    """Object by object, of profile and permission sets together; else there is no such object."""
+    asked = {
+        "q": "SELECT SobjectType, PermissionsViewAllRecords FROM ObjectPermissions WHERE ParentId IN "  # noqa: S608
+        f"(SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '{agent.user_id}')"
+    }
+    with agent(profile="Standard User") as api:
+        rows = api.get("query", params=asked).json()["records"]
+        found = {one["SobjectType"]: one["PermissionsViewAllRecords"] for one in rows}
+        assert found["Case"] is False
+        assert "CaseComment" not in found
+    with agent(profile="Read Only") as api:
+        rows = api.get("query", params=asked).json()["records"]
+        assert all(one["PermissionsViewAllRecords"] for one in rows)
+    with agent(profile="Minimum Access - API Only Integrations") as api:
+        assert refusal(api.get("query", params=asked)) == (400, "INVALID_TYPE")
+
+
+def test_how_an_object_is_shared_is_told_to_everybody(agent):
+    """Its own, by its parent, or with all."""
+    asked = {
+        "q": "SELECT QualifiedApiName, InternalSharingModel FROM EntityDefinition "
+        "WHERE QualifiedApiName IN ('Case', 'CaseComment', 'User')"
+    }
+    with agent(profile="Minimum Access - API Only Integrations") as api:
+        rows = api.get("query", params=asked).json()["records"]
+    assert {one["QualifiedApiName"]: one["InternalSharingModel"] for one in rows} == {
+        "Case": "Private",
+        "CaseComment": "ControlledByParent",
+        "User": "Read",
+    }
+
+
 @pytest.mark.parametrize(
     ("xml", "words"),
     [
