@@ -55,7 +55,13 @@ def pasted(authorization: Authorization, say: Callable[[str], None]) -> Mapping[
     line = sys.stdin.readline().strip()
     if not line:
         raise ConfigError("no address was pasted: nothing was linked")
-    return dict(parse_qsl(urlsplit(line).query, keep_blank_values=True))
+    found = dict(parse_qsl(urlsplit(line).query, keep_blank_values=True))
+    if "state" not in found:
+        raise ConfigError(
+            "this is not the address that the browser went to, which begins with "
+            f"{authorization.redirect_uri}? and holds a code and a state: nothing was linked"
+        )
+    return found
 
 
 class _Listener(HTTPServer):

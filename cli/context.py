@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from cli import codes
 from config import logs
 from config.settings import ConfigError, Settings, load
 from models import declare
+from salesforce.errors import SalesforceError
 from store import places
 from store.accounts import DEFAULT
 from worker.app import App
@@ -31,6 +33,11 @@ _WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+# Verbs that are told as a remedy; `accounts` knows its account by name, link by an option.
+_TOLD = re.compile(
+    r"\bscsync (?=(?:accounts resume|commands|doctor|link|pull|push|schema|status|verify)\b)"
+    r"(?!link --account)"
+)
 _UNBOUNDED = 1000  # columns where no terminal says how many: what is piped is searched, not read
 
 
@@ -87,6 +94,9 @@ class Context:
             with structlog.contextvars.bound_contextvars(account=app.name):
                 yield app
         except Exception as error:
+            if isinstance(error, SalesforceError):
+                error.message = self.addressed(error.message)
+                error.remedy = self.addressed(error.remedy or "")
             if codes.of(error) is None and not isinstance(error, _WAYS_OUT):
                 app.watch.unforeseen(error)
             raise
@@ -95,11 +105,19 @@ class Context:
 
     def say(self, text: str) -> None:
         """Print a line for a person, beside what machines read."""
-        self.err.print(text, markup=False, soft_wrap=True)
+        self.err.print(self.addressed(text), markup=False, soft_wrap=True)
 
     def line(self, text: str) -> None:
         """Print a line as it is, however narrow the terminal: it may be copied from there."""
-        self.out.print(text, markup=False, soft_wrap=True)
+        self.out.print(self.addressed(text), markup=False, soft_wrap=True)
+
+    def addressed(self, text: str) -> str:
+        """Have a remedy concern the account at hand: by itself a verb is for the first one."""
+        settings = self.__dict__.get("settings")
+        account = settings.account if settings else self.account
+        if account is None or account == DEFAULT:
+            return text
+        return _TOLD.sub(f"scsync --account {account} ", text)
 
     def table(self, columns: list[str], rows: list[list[Any]]) -> None:
         """Print a table; numbers stand to the right."""

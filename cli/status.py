@@ -1,11 +1,14 @@
 """`scsync status`: how fresh the store is and where the commands stand."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
+from models.incident import Incident, IncidentKind
+from models.linked_account import AccountState
+from models.run import RunOutcome
 from pipelines.overview import ObjectStatus, Overview, short
 from store import tallies
 
@@ -13,7 +16,7 @@ from store import tallies
 def register(app: typer.Typer, panel: str) -> None:
     @app.command(rich_help_panel=panel, epilog="Example: scsync status --json | jq .commands")
     def status(typer_context: typer.Context, *, json: Json = False) -> None:
-        """Show rows, watermarks, freshness and runs by object, and commands by state."""
+        """Show what is amiss, freshness and runs by object, and commands by state."""
         ctx = context(typer_context)
         with ctx.app() as parts:
             found = parts.overview()
@@ -31,11 +34,15 @@ def register(app: typer.Typer, panel: str) -> None:
 
 def show(ctx: Context, found: Overview) -> None:
     """Print the overview for a person."""
-    for reason in found.reasons or ["all is well"]:
-        ctx.line(reason if reason == "all is well" else f"needs you: {reason}")
+    for reason in found.reasons:
+        ctx.line(f"needs you: {reason}")
+    if not found.reasons:
+        ctx.line(_calm(found))
     for soon in found.notices:
         ctx.line(f"before long: {soon}")
     ctx.line(_account(found))
+    for line in _incidents(found):
+        ctx.line(line)
     rows = [
         [
             entry.sobject,
@@ -66,6 +73,28 @@ def show(ctx: Context, found: Overview) -> None:
         ctx.line(f"our API calls of the last 24 h: {_counted(found.calls)}")
 
 
+def _calm(found: Overview) -> str:
+    if found.account and found.account.state == AccountState.SUSPENDED:
+        return f"account {found.account.name} rests until: scsync accounts resume"
+    failed = [one.sobject for one in found.objects if one.last_outcome == RunOutcome.FAILED]
+    if not failed:
+        return "all is well"
+    return f"nothing is lost, but the last run failed of: {', '.join(failed)}"
+
+
+def _incidents(found: Overview) -> Iterator[str]:
+    """Tell of each kind once: what, since when, and what to do."""
+    kinds: dict[str, list[Incident]] = {}
+    for one in found.incidents:
+        kinds.setdefault(one.kind, []).append(one)
+    for alike in kinds.values():
+        subjects = ", ".join(one.subject for one in alike if one.subject)
+        what = IncidentKind(alike[0].kind).sort.title
+        about = f"{subjects}: {what}" if subjects else what
+        yield f"incident since {_stamp(alike[0].opened_at, found.at)}: {about}"
+        yield f"  -> {alike[0].remedy}"
+
+
 def _counted(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in numbers.items())
 
@@ -90,8 +119,10 @@ def _account(found: Overview) -> str:
     account = found.account
     if account is None:
         return "account: not linked; run scsync link, or try scsync demo"
-    reason = f": {account.reason}" if account.reason else ""
-    return f"account {account.name}: {account.state}{reason}, org {account.org_id}{_calls(found)}"
+    # Why it is dead stands above, among what needs somebody.
+    suspended = account.state == AccountState.SUSPENDED and account.reason
+    state = suspended or account.state
+    return f"account {account.name}: {state}, org {account.org_id}{_calls(found)}"
 
 
 def _calls(found: Overview) -> str:
@@ -128,6 +159,10 @@ def _document(found: Overview) -> dict[str, object]:
         "commands": found.commands,
         "reasons": found.reasons,
         "notices": found.notices,
+        "incidents": [
+            {**one.model_dump(mode="json"), "title": one.title, "remedy": one.remedy}
+            for one in found.incidents
+        ],
         "findings": [one.model_dump(mode="json") for one in found.findings],
         "backfills": [vars(one) for one in found.loading],
         "budget": vars(found.budget) if found.budget else None,

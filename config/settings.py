@@ -223,6 +223,11 @@ class Settings(BaseSettings):
                 f"{PREFIX}LOGIN_URL: {self.login_host!r} must be https:// "
                 "(plain http only on loopback)"
             )
+        if parts.path.strip("/"):
+            raise ValueError(
+                f"{PREFIX}LOGIN_URL: {self.login_host!r} must name a host alone: leave out "
+                f"{parts.path!r}"
+            )
         return self
 
     @model_validator(mode="after")

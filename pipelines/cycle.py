@@ -21,7 +21,13 @@ from pipelines.pull import Pulled, Puller, done, failed_by, run_values
 from pipelines.purpose import Purpose, spending
 from pipelines.walk import SECOND, TOO_LARGE, Stopped, Tally, Walk
 from salesforce.calls import LONGEST_TARGET, MOST_QUERIES
-from salesforce.errors import GrantDead, Permanent, ProtocolError, SalesforceError
+from salesforce.errors import (
+    GrantDead,
+    Misconfigured,
+    Permanent,
+    ProtocolError,
+    SalesforceError,
+)
 from salesforce.values import Page
 from store import runs, watermarks
 from store.errors import LeaseLost
@@ -143,7 +149,7 @@ class Cycle:
         except GrantDead:
             raise
         except SalesforceError as error:
-            if isinstance(error, Permanent) and not self.is_refused:
+            if _goes_alone(error) and isinstance(error, Permanent) and not self.is_refused:
                 self.is_refused = True
                 log.warning("cycle.one_by_one", why=f"this org refuses /composite: {error}")
             return [error] * len(group)
@@ -237,4 +243,6 @@ def _differs(plan: Plan, mark: Watermark) -> bool:
 
 def _goes_alone(error: SalesforceError) -> bool:
     """Tell whether the object by itself, and perhaps by a fresh describe, may fare better."""
+    if isinstance(error, Misconfigured):  # the login refuses our settings, whatever is asked
+        return False
     return isinstance(error, Permanent | ProtocolError) or error.code in TOO_LARGE

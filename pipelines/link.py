@@ -67,7 +67,7 @@ class Linker:
                 f"Salesforce granted {token.scope or 'something'}, and gave no refresh token: "
                 "the link would end with the session",
                 code="NO_REFRESH_TOKEN",
-                remedy="Give the external client app the scope refresh_token, then link again.",
+                remedy="Give the app the scope refresh_token, then run scsync link.",
             )
         _refuse_useless(token)
         return self._keep(token, Terms(), token.refresh_token)
@@ -130,7 +130,7 @@ def _refuse_useless(token: Token) -> None:
         raise Misconfigured(
             f"the grant has the scopes {token.scope}: without api nothing can be read",
             code="NO_API_SCOPE",
-            remedy="Give the external client app the scope api, then link again.",
+            remedy="Give the app the scope api, ask for it in SCSYNC_SCOPES, then run scsync link.",
         )
 
 

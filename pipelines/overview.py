@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from models.backfill import Backfill, BackfillState
 from models.finding import Finding, FindingKind
+from models.incident import Incident
 from models.linked_account import AccountState, LinkedAccount
 from models.outbox import CommandState
 from models.run import Run
@@ -16,7 +17,17 @@ from models.watermark import Watermark
 from pipelines import policy
 from pipelines.budget import DAY, Budget, Outlook
 from pipelines.health import Interval, silent_for
-from store import accounts, api_calls, backfills, findings, outbox, records, runs, watermarks
+from store import (
+    accounts,
+    api_calls,
+    backfills,
+    findings,
+    incidents,
+    outbox,
+    records,
+    runs,
+    watermarks,
+)
 from store.engine import Store
 
 Count = Callable[[Connection, type[SObject]], tuple[int, int]]
@@ -70,6 +81,8 @@ class Overview:
     calls: dict[str, int]
     """API calls of ours in the last 24 hours, by what they were made for."""
     at: datetime
+    incidents: tuple[Incident, ...] = ()
+    """Those that are open, the oldest first."""
     notices: tuple[str, ...] = ()
     """What will need a person before long."""
 
@@ -136,6 +149,7 @@ def overview(
             ),
             commands=outbox.counts(tx),
             findings=tuple(findings.every(tx)),
+            incidents=tuple(incidents.still_open(tx)),
             loading=loading,
             budget=outlook,
             calls=api_calls.by_purpose(tx, since=now - DAY),

@@ -142,10 +142,9 @@ def _seal(text: str | None, cipher: Cipher) -> str | None:
 
 def _usable(account: LinkedAccount | None, name: str, *, suspended_too: bool) -> LinkedAccount:
     if account is None:
+        or_else = ", or set SCSYNC_REFRESH_TOKEN" if name == accounts.DEFAULT else ""
         raise GrantDead(
-            f"account {name} is not linked",
-            code="NOT_LINKED",
-            remedy="Run scsync link, or set SCSYNC_REFRESH_TOKEN.",
+            f"account {name} is not linked", code="NOT_LINKED", remedy=f"Run scsync link{or_else}."
         )
     if account.state == AccountState.SUSPENDED and not suspended_too:
         raise GrantDead(

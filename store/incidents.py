@@ -60,6 +60,12 @@ def recent(tx: Connection, limit: int) -> list[Incident]:
     return [Incident(**row) for row in tx.execute(query).mappings()]
 
 
+def still_open(tx: Connection) -> list[Incident]:
+    """Give the open incidents, the oldest first."""
+    query = select(_table).where(_is_open).order_by(_table.c.opened_at, _table.c.subject)
+    return [Incident(**row) for row in tx.execute(query).mappings()]
+
+
 def open_by_kind(tx: Connection) -> dict[str, int]:
     """Count the open incidents of each kind."""
     query = select(_table.c.kind, func.count()).where(_is_open).group_by(_table.c.kind)

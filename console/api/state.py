@@ -63,6 +63,17 @@ class FindingDocument(msgspec.Struct):
     seen_at: datetime
 
 
+class IncidentDocument(msgspec.Struct):
+    """Something that went wrong and is not over."""
+
+    kind: str
+    subject: str
+    title: str
+    message: str
+    remedy: str
+    opened_at: datetime
+
+
 class BackfillDocument(msgspec.Struct):
     """A backfill under way."""
 
@@ -95,6 +106,7 @@ class StatusDocument(msgspec.Struct):
     objects: list[ObjectDocument]
     commands: dict[str, int]
     findings: list[FindingDocument]
+    incidents: list[IncidentDocument]
     backfills: list[BackfillDocument]
     budget: BudgetDocument | None
     calls: dict[str, int]
@@ -137,6 +149,7 @@ def _status(parts: App, _asked: Asked) -> dict[str, Any]:
         "objects": [_object(one) for one in found.objects],
         "commands": found.commands,
         "findings": [_picked(FindingDocument, one) for one in found.findings],
+        "incidents": [_picked(IncidentDocument, one) for one in found.incidents],
         "backfills": [_picked(BackfillDocument, one) for one in found.loading],
         "budget": _picked(BudgetDocument, found.budget),
         "calls": found.calls,

@@ -138,6 +138,12 @@ def test_a_pasted_address_serves_as_well(office: Desk, org: Emulator) -> None:
     assert not code.search(out + err)
 
 
+def test_what_is_pasted_instead_is_not_taken_for_the_answer(office: Desk) -> None:
+    """The line says what was wanted; a stranger's answer is another matter."""
+    done = office.run("link", "--no-browser", given="hello\n")
+    assert (done.code, "begins with http://localhost" in done.said) == (2, True), done.err
+
+
 def test_a_denial_links_nothing(office: Desk, org: Emulator) -> None:
     """Exit 3, with what to do; no account is left behind."""
     with start(office, "--no-browser") as process:
@@ -212,6 +218,7 @@ def test_the_key_is_stored_as_ciphertext(office: Desk, org: Emulator, key_file: 
         (["--username", "me@example.com"], "belong together"),
         (["--jwt-key", "nowhere.pem", "--username", "me"], "nowhere.pem"),
         (["--account", "No Name"], "SCSYNC_ACCOUNT"),
+        (["--no-browser"], "no address was pasted"),
     ],
 )
 def test_wrong_usage_is_told_before_any_call(office: Desk, words: list[str], said: str) -> None:
@@ -255,6 +262,28 @@ def test_each_account_has_a_store_of_its_own(office: Desk) -> None:
     assert [one["name"] for one in office.run("accounts", "list", "--json").document()] == [
         "default"
     ]
+
+
+def test_what_is_advised_is_for_the_account_at_hand(office: Desk, org: Emulator) -> None:
+    """Who followed it to the letter would else mend the first account, and link it to that org."""
+    for words in ([], ["--account", "acme"]):
+        assert office.run("link", "--client-credentials", *words).code == 0
+    assert office.run("accounts", "suspend", "acme").code == 0
+    said = office.run("--account", "acme", "pull", "User").said
+    assert "Run scsync --account acme accounts resume." in said
+    assert "scsync --account acme accounts resume" in office.run("--account", "acme", "status").out
+    assert office.run("--account", "acme", "accounts", "resume").code == 0
+    org.configure(blocked=True)
+    org.expire_sessions()
+    try:
+        office.run("--account", "acme", "pull", "User")
+    finally:
+        org.configure(blocked=False)
+    done = office.run("--account", "acme", "status")
+    assert "scsync --account acme link" in done.out
+    assert "scsync link" not in done.out
+    assert office.run("--account", "acme", "link", "--client-credentials").code == 0
+    assert office.run("pull", "User").code == 0
 
 
 def test_a_misspelt_account_makes_no_store(office: Desk) -> None:

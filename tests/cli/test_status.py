@@ -1,0 +1,47 @@
+"""`scsync status`: what is amiss, since when, and what to do about it."""
+
+import re
+
+from emulator.server import Emulator
+from tests.cli.conftest import Desk, login
+from tests.pipelines.reading import approve_again
+
+TOLD = re.compile(
+    r"^incident since (\d\d-\d\d )?[\d:]+: The org takes our grant no more\n  -> Run scsync link",
+    re.MULTILINE,
+)
+
+
+def test_a_login_that_refuses_our_settings_is_asked_once_for_all(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """Not object by object; one sentence says it, and status does not call that well."""
+    bare.settings = login(own_org) | {"OBJECTS": "User,Case,Account"}
+    for _ in range(2):
+        assert bare.run("pull").code == 0
+    assert bare.run("status").out.startswith("all is well")
+    bare.settings["CLIENT_SECRET"] = "of-yesterday"
+    own_org.expire_sessions()
+    before = own_org.requests()["counts"]["oauth.token"]
+    done = bare.run("pull")
+    assert own_org.requests()["counts"]["oauth.token"] == before + 1
+    assert (done.code, done.out.count("invalid client credentials")) == (1, 1), done.out
+    assert "/composite" not in done.err
+    assert "last run failed of: User, Case, Account" in bare.run("status").out
+
+
+def test_open_incidents_are_told_for_as_long_as_they_are_open(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """What, since when and the remedy, to people and to machines; a link closes this one."""
+    bare.settings = login(own_org)
+    bare.run("pull", "User")
+    own_org.revoke_grants()
+    bare.run("pull", "User")
+    assert TOLD.search(bare.run("status").out)
+    (found,) = bare.run("status", "--json").document()["incidents"]
+    assert (found["kind"], "scsync link" in found["remedy"]) == ("grant_dead", True)
+    bare.settings["REFRESH_TOKEN"] = approve_again(own_org)
+    bare.run("pull", "User")
+    assert "incident" not in bare.run("status").out
+    assert bare.run("status", "--json").document()["incidents"] == []
