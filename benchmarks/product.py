@@ -83,7 +83,12 @@ WORK: dict[str, Work] = {
 
 
 def run(spec: Spec) -> Figures:
-    settings = _settings(spec)
+    # As an operator would: by the environment.
+    if "--rest" in sys.argv:
+        os.environ["SCSYNC_BULK_ABOVE"] = "1000000000"
+    if "--bulk" in sys.argv:
+        os.environ["SCSYNC_BULK_ABOVE"] = "0"
+    settings = settings_of(spec)
     logs.configure(settings)
     app = App(settings)
     try:
@@ -94,12 +99,8 @@ def run(spec: Spec) -> Figures:
         app.close()
 
 
-def _settings(spec: Spec) -> Settings:
-    # As an operator would: by the environment.
-    if "--rest" in sys.argv:
-        os.environ["SCSYNC_BULK_ABOVE"] = "1000000000"
-    if "--bulk" in sys.argv:
-        os.environ["SCSYNC_BULK_ABOVE"] = "0"
+def settings_of(spec: Spec) -> Settings:
+    """Name the org, the database and the login of a case, and nothing else."""
     postgresql = spec.database.startswith("postgresql")
     url = spec.database if postgresql else f"sqlite:///{spec.database}"
     return Settings(

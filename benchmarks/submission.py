@@ -14,13 +14,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from benchmarks.ground import Ground
 from benchmarks.measure import Figures, Spec, case, measured, run_case
+from benchmarks.product import settings_of
 from benchmarks.report import DATABASES, Report
 from config import logs
-from config.settings import Settings
 from salesforce.ids import to_18
 from worker.app import App
 
@@ -92,7 +90,7 @@ def main() -> int:
 def submitted(spec: Spec) -> Figures:
     """Be the verb: submit the file, and print the ids."""
     path, figures = Path(sys.argv[sys.argv.index(_FILE) + 1]), Figures()
-    settings = _settings(spec)
+    settings = settings_of(spec)
     logs.configure(settings)
     with closing(App(settings)) as app, path.open(encoding="utf-8") as lines:
         _ = app.client  # linked, and the store in shape, before the clock starts
@@ -100,21 +98,6 @@ def submitted(spec: Spec) -> Figures:
             sys.stdout.writelines(f"{receipt.id}\n" for receipt in receipts)
         figures.rows = receipts.total
     return figures
-
-
-def _settings(spec: Spec) -> Settings:
-    postgresql = spec.database.startswith("postgresql")
-    url = spec.database if postgresql else f"sqlite:///{spec.database}"
-    return Settings(
-        database_url=url.replace("postgresql://", "postgresql+psycopg://"),
-        login_url=spec.org,
-        client_id=spec.login["client_id"],
-        client_secret=SecretStr(spec.login["client_secret"]),
-        refresh_token=SecretStr(spec.login["refresh_token"]),
-        secret_key=SecretStr(spec.login["secret_key"]),
-        log_format="json",
-        log_level="warning",
-    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`scsync action`: what people do at a support desk, by name."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -19,22 +18,14 @@ from cli.submit import announce, parse_words, show_receipts
 from models.action import ACTIONS, Action, Verb
 from pipelines.actions import (
     ActionRefused,
-    OrgAnswers,
     Question,
     Record,
+    Source,
     StoreAnswers,
     answer,
     offered,
 )
 from pipelines.prose import plain
-from worker.app import App
-
-
-class Source(StrEnum):
-    """Who answers an action that reads."""
-
-    ORG = "org"
-    STORE = "store"
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -105,17 +96,11 @@ def register(app: typer.Typer, panel: str) -> None:
             language=language,
         )
         with ctx.app() as parts:
-            answers = _answers(parts, source)
+            answers = parts.answers(source)
             if isinstance(answers, StoreAnswers):
                 _tell_freshness(ctx, answers, found)
             records = answer(answers, found, rest, question)
         _show(ctx, found, records, json=json)
-
-
-def _answers(parts: App, source: Source) -> OrgAnswers | StoreAnswers:
-    if source is Source.STORE:
-        return StoreAnswers(store=parts.store)
-    return OrgAnswers(client=parts.client, describes=parts.describes)
 
 
 def _tell_freshness(ctx: Context, answers: StoreAnswers, found: Action) -> None:

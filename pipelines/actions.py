@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import islice
 from typing import Any
 
@@ -75,6 +76,13 @@ def refuse_disabled(name: str, allows: Callable[[str], bool]) -> None:
     """Refuse an action that is not enabled; its code is that of a refused command."""
     if not allows(name):
         raise ActionDisabled(f"{ACTION_DISABLED}: {disabled(name)}")
+
+
+class Source(StrEnum):
+    """Who answers an action that reads."""
+
+    ORG = "org"
+    STORE = "store"
 
 
 @dataclass(frozen=True, kw_only=True)

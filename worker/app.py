@@ -22,6 +22,7 @@ from models import CATALOG, SObject, declare
 from models.dynamic import is_dynamic
 from models.watermark import Watermark
 from pipelines import alive, merged, references
+from pipelines.actions import OrgAnswers, Source, StoreAnswers
 from pipelines.backfill import Backfiller
 from pipelines.budget import Budget, Priority
 from pipelines.computed import Computed
@@ -311,6 +312,12 @@ class App:
         return Computed(
             client=self.client, store=self.store, describes=self.describes, clock=self.clock
         )
+
+    def answers(self, source: Source) -> OrgAnswers | StoreAnswers:
+        """Say who answers the actions that read."""
+        if source is Source.STORE:
+            return StoreAnswers(store=self.store)
+        return OrgAnswers(client=self.client, describes=self.describes)
 
     @cached_property
     def counts(self) -> Counts:

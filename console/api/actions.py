@@ -1,7 +1,6 @@
 """The 34 actions over HTTP, each at an address of its own."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
@@ -23,20 +22,13 @@ from models.command import Command
 from pipelines.actions import (
     FURTHEST,
     MOST,
-    OrgAnswers,
     Question,
+    Source,
     StoreAnswers,
     answer,
     offered,
 )
 from worker.app import App
-
-
-class Source(StrEnum):
-    """Who answers an action that reads."""
-
-    ORG = "org"
-    STORE = "store"
 
 
 class _Reading(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
@@ -124,7 +116,7 @@ def _read(action: Action) -> Any:
     def does(parts: App, asked: Asked) -> dict[str, Any]:
         offered(action.name, parts.allows)
         query = asked.query
-        answers = _answers(parts, query.source)
+        answers = parts.answers(query.source)
         # What an answer may be older than is asked before it, not after.
         as_of = answers.as_of(action) if isinstance(answers, StoreAnswers) else None
         word = getattr(query, "id", None) or getattr(query, "term", None)
@@ -133,12 +125,6 @@ def _read(action: Action) -> Any:
         return {"records": found, "source": query.source, "as_of": as_of}
 
     return does
-
-
-def _answers(parts: App, source: Source) -> OrgAnswers | StoreAnswers:
-    if source is Source.STORE:
-        return StoreAnswers(store=parts.store)
-    return OrgAnswers(client=parts.client, describes=parts.describes)
 
 
 def _question(query: msgspec.Struct) -> Question:

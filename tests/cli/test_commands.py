@@ -1,7 +1,5 @@
 """What operators do with commands: chosen, counted by cause, shown, revived, given up."""
 
-import os
-import pty
 import re
 import sqlite3
 import time
@@ -11,8 +9,9 @@ import pytest
 
 from emulator.server import Emulator
 from store import audit
-from tests.cli.conftest import SCSYNC, Desk, Forks, login
+from tests.cli.conftest import Desk, Forks, login
 from tests.cli.outbox import ago, command, link, put, states, store_of
+from tests.cli.terminal import on_a_terminal
 
 VALIDATION = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 
@@ -257,28 +256,12 @@ def test_more_than_a_hundred_are_asked_for_on_a_terminal(
 ) -> None:
     """Whoever says no has changed nothing; --yes, or no terminal, is not asked."""
     put(bare, *(command(state="dead") for _ in range(101)))
-    pid, terminal = pty.fork()
-    if pid == 0:  # pragma: no cover - the child is the program
-        os.chdir(bare.folder)
-        words = [SCSYNC, "commands", "discard", "--state", "dead"]
-        os.execve(SCSYNC, words, {**bare.env(), "TERM": "xterm"})  # noqa: S606 - it is the test
-    os.write(terminal, f"{answer}\n".encode())
-    shown = _read_all(terminal)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    words = ["commands", "discard", "--state", "dead"]
+    code, shown = on_a_terminal(bare, *words, answer=f"{answer}\n")
     assert "discard 101 commands?" in shown
     assert code == (1 if left else 0)
     assert list(states(bare).values()).count("dead") == left
     assert bare.run("commands", "discard", "--state", "dead", "--yes").out == f"{left} discarded\n"
-
-
-def _read_all(terminal: int) -> str:
-    shown = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    except OSError:  # how Linux says that the other end has gone
-        pass
-    return shown.decode()
 
 
 @pytest.mark.parametrize(

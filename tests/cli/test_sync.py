@@ -1,14 +1,13 @@
 """The verbs that move data, used for real: what they print, store and return."""
 
 import json
-import os
-import pty
 import re
 
 import pytest
 
 from emulator.server import Emulator
-from tests.cli.conftest import SCSYNC, Desk, Forks, login
+from tests.cli.conftest import Desk, Forks, login
+from tests.cli.terminal import on_a_terminal
 
 TEN_THOUSAND = 10_000
 
@@ -78,26 +77,11 @@ def test_log_lines_say_whose_what_and_which_run(filled: Desk, case_ids: list[str
 
 def test_a_terminal_shows_progress_and_no_log_lines(filled: Desk) -> None:
     """On a terminal a bar with rows; the table afterwards; what went well is not logged."""
-    pid, terminal = pty.fork()
-    if pid == 0:  # pragma: no cover - the child is the program
-        os.chdir(filled.folder)
-        words = [SCSYNC, "pull", "Case", "--backfill"]
-        os.execve(SCSYNC, words, {**filled.env(), "TERM": "xterm"})  # noqa: S606 - it is the test
-    shown = _read_all(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    code, shown = on_a_terminal(filled, "pull", "Case", "--backfill")
+    assert code == 0, shown
     assert re.search(r"Case .*\d+ rows", shown)
     assert "OUTCOME" in shown
     assert "pull.finished" not in shown
-
-
-def _read_all(terminal: int) -> str:
-    shown = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            shown += chunk
-    except OSError:  # how Linux says that the other end has gone
-        pass
-    return shown.decode()
 
 
 def test_values_are_read_as_their_fields_want_them(filled: Desk) -> None:

@@ -1,17 +1,17 @@
 """One emulated org for each file, and an account linked to it over an emptied store."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from typing import Any
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from emulator.server import Emulator
 from store.engine import Store
 from tests.pipelines.reading import Reader
+from tests.pipelines.shared import reader_of
 from tests.store.shared import postgres_store, run_postgres, run_sqlite, sqlite_store, store
 
-__all__ = ["postgres_store", "run_postgres", "run_sqlite", "sqlite_store", "store"]
+__all__ = ["postgres_store", "reader_of", "run_postgres", "run_sqlite", "sqlite_store", "store"]
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,3 @@ def sqlite_reader(desk: Emulator, sqlite_store: Store) -> Iterator[Reader]:
         yield reader
     desk.clear_faults()
     desk.limits(used=0)
-
-
-@pytest.fixture
-def reader_of(sqlite_store: Store) -> Iterator[Callable[..., Reader]]:
-    """Make an org of its own kind, and an account linked to it."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> Reader:
-            org = stack.enter_context(Emulator(**{"cases": 200, **options}))
-            return stack.enter_context(closing(Reader(org, sqlite_store)))
-
-        yield make

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from store import backfills, feeds, fields, findings
 from store.engine import Store
 from tests.pipelines.comparing import differences
 from tests.pipelines.reading import Reader, approve_again
+from tests.pipelines.shared import reader_of
 from tests.store.shared import postgres_store, run_postgres, run_sqlite, sqlite_store, store
 
-__all__ = ["postgres_store", "run_postgres", "run_sqlite", "sqlite_store", "store"]
+__all__ = ["postgres_store", "reader_of", "run_postgres", "run_sqlite", "sqlite_store", "store"]
 
 ROOT = Path(__file__).parents[2]
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
@@ -39,18 +40,6 @@ def reader(store: Store) -> Iterator[Reader]:
     """An org of its own, to be spoilt, read into either database."""
     with Emulator(cases=200) as org, closing(Reader(org, store)) as made:
         yield made
-
-
-@pytest.fixture
-def reader_of(sqlite_store: Store) -> Iterator[Callable[..., Reader]]:
-    """Make an org of some kind, read into SQLite: for what is the same on both databases."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> Reader:
-            org = stack.enter_context(Emulator(**{"cases": 200, **options}))
-            return stack.enter_context(closing(Reader(org, sqlite_store)))
-
-        yield make
 
 
 def _case(reader: Reader, **values: Any) -> str:

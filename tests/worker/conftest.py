@@ -9,9 +9,12 @@ import pytest
 
 from emulator.server import Emulator
 from tests.pipelines.push.ground import Place
+from tests.pipelines.push.shared import org, shared_org, small
 from worker.actors import COMMANDS, PUSHES, Actors, declare
 from worker.bells import Bells
 from worker.broker import make_broker
+
+__all__ = ["org", "shared_org", "small"]
 
 PATIENCE = 30.0  # s: bounds a wait that ends as soon as what it waits for is there
 
@@ -24,23 +27,9 @@ def eventually(is_so: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="module")
-def shared_org() -> Iterator[Emulator]:
-    with Emulator(cases=200) as org:
-        yield org
-
-
 @pytest.fixture
-def org(shared_org: Emulator) -> Iterator[Emulator]:
-    yield shared_org
-    shared_org.clear_faults()
-
-
-@pytest.fixture
-def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
-    place = Place(org, sqlite_store_url)
-    with closing(place.app):
-        yield place
+def place(small: Place) -> Place:
+    return small
 
 
 @pytest.fixture

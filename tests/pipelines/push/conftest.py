@@ -10,33 +10,15 @@ import pytest
 
 from emulator.server import Emulator
 from tests.pipelines.push.ground import Place
+from tests.pipelines.push.shared import org, shared_org, small
 
-
-@pytest.fixture(scope="module")
-def shared_org() -> Iterator[Emulator]:
-    with Emulator(cases=200) as org:
-        yield org
-
-
-@pytest.fixture
-def org(shared_org: Emulator) -> Iterator[Emulator]:
-    yield shared_org
-    shared_org.clear_faults()
-    shared_org.limits(used=0)
+__all__ = ["org", "shared_org", "small"]
 
 
 @pytest.fixture
 def place(org: Emulator, store_url: str) -> Iterator[Place]:
     """An account on SQLite and on PostgreSQL."""
     place = Place(org, store_url)
-    with closing(place.app):
-        yield place
-
-
-@pytest.fixture
-def small(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
-    """An account on SQLite alone, for what is the same on both."""
-    place = Place(org, sqlite_store_url)
     with closing(place.app):
         yield place
 
