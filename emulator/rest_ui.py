@@ -94,10 +94,8 @@ def _errand(rest: Rest, request: Request, body: dict[str, Any]) -> Iterator[None
 
 def _with_output(error: ApiError) -> ApiError:
     """Wrap what the record was refused for, as "Error with Output" and "Record Exceptions" do."""
-    told = [
-        {"errorCode": error.code, "field": field, "message": error.message}
-        for field in error.fields or [None]
-    ]
+    fields: list[str | None] = [*error.fields] or [None]
+    told = [{"errorCode": error.code, "field": field, "message": error.message} for field in fields]
     output = {
         "errors": [] if error.fields else told,
         "fieldErrors": {str(one["field"]): [one] for one in told if one["field"]},
