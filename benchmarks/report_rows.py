@@ -89,7 +89,7 @@ def _tables(d: Words, cases: int) -> dict[str, tuple[int, Columns]]:
         "case_milestones": (min(MILESTONES, cases), _milestone(d, cases)),
         "work_orders": (ORDERS, _order(d, cases)),
         "knowledge_articles": (ARTICLES, _article(d)),
-        "record_history": (cases // 100, _reopening(d, cases)),
+        "record_history": (cases // 100 + cases, _history(d, cases)),
     }
 
 
@@ -229,13 +229,20 @@ def _article(d: Words) -> Columns:
     }
 
 
-def _reopening(d: Words, cases: int) -> Columns:
+def _history(d: Words, cases: int) -> Columns:
+    """Some cases were opened again; half of all were seen to close, which is most of history."""
+    is_opening = f"i <= {cases // 100}"
+    other = f"CASE WHEN {is_opening} THEN 'status' ELSE 'closed_date' END"
+
+    def either(opening: str, closing: str) -> str:
+        return f"CASE WHEN {is_opening} THEN {opening} ELSE {closing} END"
+
     return {
         "id": "i",
         "sobject": "'Case'",
-        "record_id": d.id("500", f"1 + (i * 37) % {cases}"),
-        "field": "CASE i % 2 WHEN 0 THEN 'is_closed' ELSE 'status' END",
-        "old_value": "'true'",
-        "new_value": "'false'",
-        "changed_at": d.ago("i % 90"),
+        "record_id": d.id("500", either(f"1 + (i * 37) % {cases}", f"1 + i % {cases}")),
+        "field": f"CASE WHEN i % 2 = 0 THEN 'is_closed' ELSE {other} END",
+        "old_value": either("'true'", "CASE WHEN i % 2 = 0 THEN 'false' END"),
+        "new_value": either("'false'", "CASE WHEN i % 2 = 0 THEN 'true' ELSE '2026-01-01' END"),
+        "changed_at": d.ago(either("i % 90", "i % 365")),
     }

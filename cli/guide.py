@@ -13,7 +13,7 @@ from cli.context import Context, Json, context, print_json
 from config.settings import ConfigError
 from models.access import Need
 from models.action import ACTIONS
-from pipelines.guide import Guide, Org, Wishes, callback_url
+from pipelines.guide import Guide, Org, Wishes, callback_url, console_callback
 from pipelines.guide import guide as written
 
 
@@ -52,6 +52,7 @@ def register(app: typer.Typer, panel: str) -> None:
     ) -> None:
         """Say how to make the external client app, and what its user needs, step by step."""
         ctx = context(typer_context)
+        port = ctx.settings.console_port
         asks = not json and sys.stdin.isatty()
         found = written(
             Wishes(
@@ -59,6 +60,7 @@ def register(app: typer.Typer, panel: str) -> None:
                 environment=environment or _environment(ctx, asks=asks),
                 unattended=_is_unattended(unattended, asks=asks),
                 callback_url=callback_url(ctx.settings.callback_port),
+                console_callback=console_callback(port) if port else None,
                 login_url=ctx.settings.login_url,
                 all_records=all_records,
             )

@@ -10,6 +10,7 @@ REDIRECT_URIS = (
     "http://localhost:1717/OauthRedirect",
     "http://localhost:8788/callback",
     "http://127.0.0.1:8788/callback",
+    "http://localhost:8484/accounts/callback",
 )
 
 

@@ -13,7 +13,9 @@ from models.contact import Contact
 from models.contract import Contract
 from models.contract_line_item import ContractLineItem
 from models.entitlement import Entitlement
+from models.group import Group
 from models.knowledge_article import KnowledgeArticle
+from models.milestone_type import MilestoneType
 from models.service_contract import ServiceContract
 from models.sobject import SObject
 from models.user import User
@@ -24,6 +26,7 @@ __all__ = ["CATALOG", "SObject", "by_name", "declare"]
 
 CATALOG: tuple[type[SObject], ...] = (
     User,
+    Group,
     Account,
     Contact,
     Contract,
@@ -31,6 +34,7 @@ CATALOG: tuple[type[SObject], ...] = (
     ContractLineItem,
     Asset,
     Entitlement,
+    MilestoneType,
     Case,
     CaseComment,
     CaseMilestone,

@@ -39,11 +39,17 @@ _SHARED_RECORDS = (
 
 
 CALLBACK_PATH = "/callback"
+CONSOLE_CALLBACK_PATH = "/accounts/callback"
 
 
 def callback_url(port: int) -> str:
     """Name the address that has to stand among the app's callback URLs, to the letter."""
     return f"http://localhost:{port}{CALLBACK_PATH}"
+
+
+def console_callback(port: int) -> str:
+    """Name the one of a console on this machine: Salesforce takes http from localhost alone."""
+    return f"http://localhost:{port}{CONSOLE_CALLBACK_PATH}"
 
 
 class Org(StrEnum):
@@ -87,6 +93,8 @@ class Wishes:
     environment: Org
     unattended: bool
     callback_url: str
+    console_callback: str | None = None
+    """Where browsers come back to that link from the console; None: nobody does."""
     login_url: str | None = None
     all_records: bool = True
     """Whether the user is to see every record of these objects, whoever owns it."""
@@ -140,7 +148,7 @@ def _app() -> Step:
 
 
 def _oauth(wishes: Wishes) -> Step:
-    common = (
+    common: tuple[str, ...] = (
         "Under API (Enable OAuth Settings), tick Enable OAuth.",
         f"Callback URL, to the letter: {wishes.callback_url}",
         f"OAuth Scopes: {_API}.",
@@ -162,6 +170,9 @@ def _oauth(wishes: Wishes) -> Step:
             ),
             (*labels, "Flow Enablement", _JWT, _CREDENTIALS, "Create"),
         )
+    if wishes.console_callback:
+        line = f"On the next line, to link from the console as well: {wishes.console_callback}"
+        common = (*common[:2], line, *common[2:])
     return Step(
         "Set up OAuth",
         (
@@ -237,7 +248,7 @@ def _permissions(chosen: Sequence[Action], found: Sequence[Need], *, all_records
 def _objects(chosen: Sequence[Action], found: Sequence[Need]) -> list[str]:
     """Name what the user may read then, beside the users themselves."""
     opened = [need.sobject for need in found]
-    return list(dict.fromkeys(["User", *opened, *(action.sobject for action in chosen)]))
+    return list(dict.fromkeys(["User", "Group", *opened, *(action.sobject for action in chosen)]))
 
 
 def _settings(wishes: Wishes, scopes: Sequence[str], objects: Sequence[str]) -> Step:

@@ -26,6 +26,10 @@ Noted = Callable[[Connection], None]
 log = structlog.get_logger()
 
 
+def unnoted(_tx: Connection) -> None:
+    """Note nothing: whoever sits at the machine has its own history."""
+
+
 @dataclass(frozen=True)
 class Linked:
     """What the account turned out to be."""
@@ -53,6 +57,7 @@ class Linker:
     http: httpx.Client
     name: str = accounts.DEFAULT
     origin: str | None = None
+    noted: Noted = unnoted
 
     def by_refresh_token(self, refresh_token: str) -> Linked:
         """Link by a refresh token that was got elsewhere."""
@@ -91,6 +96,7 @@ class Linker:
             "refreshed_at": self.clock(),
         }
         with self.store.begin() as tx:
+            self.noted(tx)
             accounts.link(tx, self.name, values, now=self.clock())
         log.info("account.linked", account=self.name, org=token.org_id, grant=str(terms.kind))
         return Linked(
@@ -101,10 +107,6 @@ class Linker:
             scope=token.scope,
             grant=str(terms.kind),
         )
-
-
-def _unnoted(_tx: Connection) -> None:
-    """Note nothing: whoever sits at the machine has its own history."""
 
 
 def needs_link(
@@ -167,14 +169,14 @@ def unlink(
     return revoked
 
 
-def stop(store: Store, name: str, *, noted: Noted = _unnoted) -> bool:
+def stop(store: Store, name: str, *, noted: Noted = unnoted) -> bool:
     """Suspend the account: no calls, the grant is kept."""
     with store.begin() as tx:
         noted(tx)
         return accounts.move(tx, name, AccountState.SUSPENDED, "suspended by an operator")
 
 
-def resume(store: Store, name: str, *, noted: Noted = _unnoted) -> bool:
+def resume(store: Store, name: str, *, noted: Noted = unnoted) -> bool:
     """Let a suspended account work again; a dead grant has to be linked instead."""
     with store.begin() as tx:
         account = accounts.get(tx, name)

@@ -48,9 +48,13 @@ class Authorization:
         }
         return f"{self.app.login_url}/services/oauth2/authorize?{urlencode(query)}"
 
+    def is_answered_by(self, state: str) -> bool:
+        """Tell whether an answer that bears this state is one to this attempt."""
+        return secrets.compare_digest(state.encode(), self.state.encode())
+
     def finish(self, http: httpx.Client, callback: Mapping[str, str]) -> TokenAnswer:
         """Trade the code for tokens; `callback` holds the decoded parameters of the redirect."""
-        if not secrets.compare_digest(callback.get("state", "").encode(), self.state.encode()):
+        if not self.is_answered_by(callback.get("state", "")):
             raise GrantDead("this answer is not ours", code="STATE_MISMATCH", remedy=AGAIN)
         if "error" in callback:
             raise _denied(callback["error"], callback.get("error_description", ""))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, union_all
 
 from models.outbox import FINISHED, OPEN, CommandState, OutboxEntry
 from store.conditions import commands, is_, is_one_of, is_open
@@ -78,17 +78,22 @@ def since(entry: OutboxEntry) -> datetime | None:
 
 def latest(tx: Connection, choice: Choice, *, limit: int) -> list[OutboxEntry]:
     """List commands that match, the youngest first."""
-    found: list[OutboxEntry] = []
+    # First which, then what they hold: to sort whole rows of a deep backlog takes its time, and so
+    # does to make entries of all that might have been among the youngest.
+    parts = []
     for condition, column in choice.parts():
-        # First which, then what they hold: sorting whole rows of a deep backlog takes its time.
         order = [commands.c.seq.desc()]
         if column is commands.c.finished_at:
             order.insert(0, column.desc())
-        places = select(commands.c.seq).where(condition).order_by(*order).limit(limit)
-        rows = tx.execute(select(commands).where(commands.c.seq.in_(places))).mappings()
-        found += [OutboxEntry(**row) for row in rows]
-    found.sort(key=lambda one: (since(one) or _LONG_AGO, one.seq or 0), reverse=True)
-    return found[:limit]
+        place = select(
+            commands.c.seq, func.coalesce(column, commands.c.submitted_at).label("since")
+        )
+        parts.append(select(place.where(condition).order_by(*order).limit(limit).subquery()))
+    some = union_all(*parts).subquery()
+    youngest = select(some.c.seq).order_by(some.c.since.desc(), some.c.seq.desc()).limit(limit)
+    rows = tx.execute(select(commands).where(commands.c.seq.in_(youngest))).mappings()
+    found = [OutboxEntry(**row) for row in rows]
+    return sorted(found, key=lambda one: (since(one) or _LONG_AGO, one.seq or 0), reverse=True)
 
 
 def of_record(tx: Connection, sobject: str, record_id: str, *, limit: int) -> list[OutboxEntry]:

@@ -31,7 +31,7 @@ from pipelines.cycle import Cycle
 from pipelines.deletes import Deletes
 from pipelines.describes import Describes
 from pipelines.leavers import Leavers
-from pipelines.link import Linked, Linker, needs_link, unlink
+from pipelines.link import Linked, Linker, Noted, needs_link, unlink, unnoted
 from pipelines.overview import Count, Overview, overview
 from pipelines.pull import Progress, Puller
 from pipelines.push import Pusher
@@ -396,7 +396,7 @@ class App:
         return asked
 
     @contextmanager
-    def linker(self) -> Iterator[Linker]:
+    def linker(self, noted: Noted = unnoted) -> Iterator[Linker]:
         """Hand out what links the account, by whichever grant."""
         configured = self.settings.refresh_token if self.name == accounts.DEFAULT else None
         with httpx.Client(timeout=30, verify=trust()) as http:
@@ -408,6 +408,7 @@ class App:
                 http=http,
                 name=self.name,
                 origin=configured.get_secret_value() if configured else None,
+                noted=noted,
             )
 
     def keep_alive(self) -> bool:

@@ -14,11 +14,15 @@ from console.access.body import LARGEST_BODY, LARGEST_FORM, read_body, replayed
 from console.access.door import Door, WrongKey
 from console.access.limits import Buckets
 from console.access.sessions import Session, Sessions, begin
+from pipelines.guide import CONSOLE_CALLBACK_PATH
 
 _FREE = ("/healthz", "/static/")
 """Told to anyone: that we live, and what our pages look like."""
 _BURST = 5  # s: so much of the average may come at once
 LOGIN = "/login"
+LINK_CALLBACK = CONSOLE_CALLBACK_PATH
+_NAMELESS = frozenset({LOGIN, LINK_CALLBACK})
+"""Answered to whoever comes by the right name: these know by other means whom they serve."""
 
 
 class Gate:
@@ -54,7 +58,8 @@ class Gate:
         state, address = request.state, request.client.host if request.client else ""
         state.session, state.csrf, is_bearer = session, session.csrf, False
         self._guesses.refuse_empty(address)
-        if request.url.path == LOGIN:
+        state.is_secure = self._door.comes_securely(request)
+        if request.url.path in _NAMELESS:
             self._door.refuse_strange_name(request.headers)
             state.operator, state.scopes = None, frozenset()
         else:

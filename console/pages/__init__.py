@@ -2,10 +2,20 @@
 
 from starlette.routing import BaseRoute
 
-from console.pages import accounts, command, commands, doctor, objects, overview, record, reports
+from console.pages import (
+    accounts,
+    command,
+    commands,
+    doctor,
+    linking,
+    objects,
+    overview,
+    record,
+    reports,
+)
 from worker.app import App
 
-_PAGES = (overview, objects, commands, command, reports, record, accounts, doctor)
+_PAGES = (overview, objects, commands, command, reports, record, accounts, linking, doctor)
 
 
 def routes(parts: App) -> list[BaseRoute]:

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from console.access.route import route
 from console.pages.frame import back, noted, show
+from console.pages.linking import way_back
 from console.problems import Problem
 from models.action import ACTIONS
 from models.api_key import Scope
@@ -43,6 +44,8 @@ def routes(parts: App) -> list[BaseRoute]:
             acts=acts,
             states=AccountState,
             callback=callback_url(parts.settings.callback_port),
+            way_back=way_back(request),
+            has_app=bool(parts.settings.client_id),
         )
 
     def move(request: Request) -> Response:
@@ -95,6 +98,7 @@ def _guide(request: Request, parts: App) -> dict[str, Any]:
             environment=Org(asked) if asked in set(Org) else usual,
             unattended=given.get("unattended") == "yes",
             callback_url=callback_url(settings.callback_port),
+            console_callback=way_back(request),
             login_url=settings.login_url,
         )
     )

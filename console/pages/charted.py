@@ -1,7 +1,7 @@
 """Which figures of which report make its chart, and where a figure leads."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -21,6 +21,8 @@ class Answered(Protocol):
 
     @property
     def rows(self) -> Rows: ...
+    @property
+    def total(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,12 @@ _DRAWINGS = {
         ("active", "expired"),
     ),
     "response_times": Drawing(
-        "Cases answered by month", Kind.BAR, "response_times", "month", ("cases", "same_day")
+        "Cases by month",
+        Kind.BAR,
+        "response_times",
+        "month",
+        ("cases", "same_day"),
+        {"metric": "first response"},
     ),
 }
 
@@ -109,10 +116,9 @@ _RECORDS = {
     "account_id": "Account",
     "case_id": "Case",
     "entitlement_id": "Entitlement",
-    "owner_id": "User",
     "user_id": "User",
 }
-_USERS = "005"  # what else owns is a queue, which is not pulled
+_OWNERS = {"005": "User", "00G": "Group"}
 
 
 def chart_of(
@@ -125,10 +131,11 @@ def chart_of(
     if where.get("dimension") and drawing.report == report.name:
         by = where["dimension"]
         title = f"{drawing.title.partition(' by ')[0]} by {by}"
-        drawing = Drawing(title, Kind.BARS, drawing.report, drawing.label, drawing.values, where)
+        drawing = replace(drawing, title=title, kind=Kind.BARS, where=where)
     chosen = drawing.where if drawing.report != report.name else {**drawing.where, **where}
-    answer = ask(drawing.report, chosen)
-    return _drawn(drawing, answer)
+    if metric := chosen.get("metric"):
+        drawing = replace(drawing, title=f"{drawing.title}: {metric}")
+    return _drawn(drawing, ask(drawing.report, chosen))
 
 
 def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
@@ -149,8 +156,9 @@ def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
 
 def record(column: str, value: Any) -> str | None:
     """Name the object that a column refers to, where the store holds such records."""
-    sobject = _RECORDS.get(column) if value else None
-    return None if column == "owner_id" and not str(value).startswith(_USERS) else sobject
+    if not value:
+        return None
+    return _OWNERS.get(str(value)[:3]) if column == "owner_id" else _RECORDS.get(column)
 
 
 def _to(name: str, column: str, value: Any) -> str:
@@ -158,20 +166,27 @@ def _to(name: str, column: str, value: Any) -> str:
 
 
 def _drawn(drawing: Drawing, answer: Answered) -> Chart:
-    places = {one.name: place for place, one in enumerate(answer.columns)}
-    values = [name for name in drawing.values if name in places]
-    rows = answer.rows if drawing.kind is Kind.LINE else answer.rows[:_MOST]
+    names = [one.name for one in answer.columns]
+    values = [name for name in drawing.values if name in names]
+    sums: dict[str, list[float]] = {}
+    for row in answer.rows:
+        named = dict(zip(names, row, strict=True))
+        label = "none" if named[drawing.label] is None else str(named[drawing.label])
+        so_far = sums.setdefault(label, [0] * len(values))
+        sums[label] = [sum_ + (named[name] or 0) for sum_, name in zip(so_far, values, strict=True)]
+    if answer.total > len(answer.rows):
+        sums.popitem()  # of a month, some kinds may stand on the next page
+    labels = list(sums) if drawing.kind is Kind.LINE else list(sums)[:_MOST]
     if drawing.label in {"day", "month"} or drawing.where.get("dimension") == "age":
-        rows = sorted(rows, key=lambda row: str(row[places[drawing.label]]))
-    label = places[drawing.label]
+        labels.sort()
     return Chart(
         drawing.title,
         drawing.kind,
         drawing.label,
-        tuple("none" if row[label] is None else str(row[label]) for row in rows),
+        tuple(labels),
         tuple(
-            Series(name.replace("_", " "), tuple(row[places[name]] for row in rows))
-            for name in values
+            Series(name.replace("_", " "), tuple(sums[label][place] for label in labels))
+            for place, name in enumerate(values)
         ),
         stacked=drawing.stacked,
     )

@@ -24,6 +24,7 @@ _DONE = {
     "proposed": "Accepted: here is how it fares.",
     "pulling": "A pull was asked for: the scheduler starts it within a second.",
     "verifying": "A comparison was asked for: the scheduler starts it within seconds.",
+    "linked": "Linked. What waited goes on by itself.",
     "suspended": "Suspended: nothing is called until it is resumed.",
     "resumed": "Resumed.",
     "examined": "The examination has begun.",

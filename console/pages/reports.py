@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console.access.route import route
+from console.pages import desk
 from console.pages.charted import chart_of, drill, record
 from console.pages.frame import show
 from console.problems import Problem
@@ -75,8 +76,19 @@ def routes(parts: App) -> list[BaseRoute]:
     """Answer at /reports and below."""
     answers = Answers(parts)
 
+    def ask(name: str, where: Mapping[str, str]) -> Answer:
+        return answers.get(name, where, None, 1)
+
     def catalog(request: Request) -> Response:
-        return show(request, parts, "reports.html", reports=list(CATALOG.values()))
+        return show(
+            request,
+            parts,
+            "reports.html",
+            reports=list(CATALOG.values()),
+            tiles=desk.tiles(ask, parts.clock()),
+            charts=desk.charts(ask),
+            fresh=_fresh(ask("open_cases_by", {"dimension": "status"})),
+        )
 
     def one_report(request: Request) -> Response:
         report = _named(request)
@@ -93,7 +105,7 @@ def routes(parts: App) -> list[BaseRoute]:
             report=report,
             columns=answer.columns[:-1],
             rows=[row[:-1] for row in answer.rows],
-            fresh=answer.rows[0][-1] if answer.rows else None,
+            fresh=_fresh(answer),
             total=answer.total,
             page=page,
             pages=-(-answer.total // _SHOWN),
@@ -101,7 +113,7 @@ def routes(parts: App) -> list[BaseRoute]:
             order=order or report.order,
             signs=_SIGNS,
             link=_Links(report, where, order),
-            chart=chart_of(report, where, lambda name, chosen: answers.get(name, chosen, None, 1)),
+            chart=chart_of(report, where, ask),
             drill=drill(report),
             record=record,
             named=lambda row: {one.name: row[at] for at, one in enumerate(report.columns)},
@@ -123,6 +135,11 @@ def routes(parts: App) -> list[BaseRoute]:
         route("/reports/{name}", one_report, scope=Scope.READ),
         route("/reports/{name}/csv", as_csv, scope=Scope.READ),
     ]
+
+
+def _fresh(answer: Answer) -> datetime | None:
+    found: datetime | None = answer.rows[0][-1] if answer.rows else None
+    return found
 
 
 class _Links:

@@ -37,6 +37,22 @@ class Dialect:
         """Give the day of an instant, as a date."""
         return f"substr({instant}, 1, 10)" if self.is_sqlite else f"{self._utc(instant)}::date"
 
+    def on_day(self, instant: str, day: str) -> str:
+        """Choose instants of a day, in the words of an index on days, or on instants."""
+        if self.is_sqlite:
+            return f"{self.day(instant)} = {day}"
+        return f"{instant} >= {self._begin(day)} AND {instant} < {self.after(day)}"
+
+    def day_after(self, instant: str, day: str) -> str:
+        """Choose instants of later days, in the same words."""
+        if self.is_sqlite:
+            return f"{self.day(instant)} > {day}"
+        return f"{instant} >= {self.after(day)}"
+
+    def by_day(self, instant: str) -> str:
+        """Give what such an index stands in order by."""
+        return self.day(instant) if self.is_sqlite else instant
+
     def month(self, instant: str) -> str:
         """Give the month of an instant, like 2026-01."""
         if self.is_sqlite:
@@ -78,7 +94,7 @@ class Dialect:
         """Give the instant at which a date is over."""
         if self.is_sqlite:
             return f"date({day}, '+1 day')"  # as text, it stands before every instant of that day
-        return f"(({day} + 1)::timestamp AT TIME ZONE 'UTC')"
+        return self._begin(f"{day} + 1")
 
     def instant(self, text: str) -> str:
         """Read an instant from the text in which history keeps it."""
@@ -100,6 +116,10 @@ class Dialect:
             return f"((strftime('%s', {until}) - strftime('%s', {since})) / {unit})"
         seconds = (f"floor(extract(epoch FROM {instant}))" for instant in (until, since))
         return f"trunc(({' - '.join(seconds)}) / {unit})::bigint"
+
+    @staticmethod
+    def _begin(day: str) -> str:
+        return f"(({day})::timestamp AT TIME ZONE 'UTC')"
 
     @staticmethod
     def _utc(instant: str) -> str:

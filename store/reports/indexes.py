@@ -54,7 +54,12 @@ INDEXES = (
         sqlite="is_escalated, id",
         postgresql="id",
     ),
-    _case("created", _LIVE, sqlite="substr(created_date, 1, 10)", postgresql="created_date"),
+    _case(
+        "created_day",
+        f"{_LIVE} AND created_date IS NOT NULL",
+        sqlite="substr(created_date, 1, 10)",
+        postgresql="created_date",
+    ),
     _case("closed_day", _CLOSED, sqlite="substr(closed_date, 1, 10)"),
     _case(
         "closed_month",
@@ -72,6 +77,29 @@ INDEXES = (
         f"{_LIVE} AND service_contract_id IS NOT NULL",
         sqlite="service_contract_id, created_date",
         postgresql="service_contract_id, created_date",
+    ),
+    _case(
+        "answered",
+        _LIVE,
+        sqlite="id, created_date, priority",
+        postgresql="id, created_date, priority",
+    ),
+    Index(
+        f"{_PREFIX}history_reopened",
+        "Case",
+        "record_history",
+        "sobject = 'Case' AND field = 'is_closed' AND new_value = 'false'",
+        sqlite="sobject, field, new_value, record_id, changed_at",
+        postgresql="record_id, changed_at",
+    ),
+    Index(
+        f"{_PREFIX}history_unclosed",
+        "Case",
+        "record_history",
+        "sobject = 'Case' AND field = 'closed_date' AND old_value IS NOT NULL"
+        " AND new_value IS NULL",
+        sqlite="sobject, field, new_value, changed_at, record_id, old_value",
+        postgresql="changed_at, record_id, old_value",
     ),
     Index(
         f"{_PREFIX}comments_public",

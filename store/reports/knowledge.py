@@ -1,6 +1,7 @@
 """The report on knowledge: which articles serve, and which need somebody."""
 
 from models.columns import Kind
+from store.reports import names
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
@@ -23,7 +24,7 @@ def articles(d: Dialect) -> Report:
             Column("language", Kind.TEXT, "Its language.", "k.language"),
             Column("publish_status", Kind.TEXT, "Draft or Online.", "k.publish_status"),
             Column("validation_status", Kind.TEXT, "Its validation.", "k.validation_status"),
-            Column("owner", Kind.TEXT, "The owner's name.", "u.name"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column(
                 "cases",
                 Kind.WHOLE,
@@ -55,7 +56,6 @@ def articles(d: Dialect) -> Report:
                 f" k.last_published_date < {d.ago(REVIEWED_WITHIN)}) THEN 'review' END",
             ),
         ),
-        body="""FROM knowledge_articles k
-LEFT JOIN users u ON u.id = k.owner_id AND u.deleted_at IS NULL
+        body=f"""FROM knowledge_articles k {names.owner("k")}
 WHERE k.deleted_at IS NULL AND k.publish_status IN ('Draft', 'Online')""",
     )

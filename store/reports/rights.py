@@ -1,10 +1,9 @@
 """Reports on what customers have a right to: entitlements and service contracts."""
 
 from models.columns import Kind
+from store.reports import names
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
-
-_ACCOUNT = "LEFT JOIN accounts a ON a.id = {}.account_id AND a.deleted_at IS NULL"
 
 
 def _state(d: Dialect) -> str:
@@ -62,7 +61,7 @@ def entitlements(d: Dialect) -> Report:
                 "e.cases_per_entitlement",
             ),
         ),
-        body=f"FROM entitlements e {_ACCOUNT.format('e')}\nWHERE e.deleted_at IS NULL",
+        body=f"FROM entitlements e {names.account('e')}\nWHERE e.deleted_at IS NULL",
     )
 
 
@@ -102,7 +101,7 @@ def entitlements_by_account(d: Dialect) -> Report:
             ending(60),
             ending(90),
         ),
-        body=f"FROM entitlements e {_ACCOUNT.format('e')}\nWHERE e.deleted_at IS NULL"
+        body=f"FROM entitlements e {names.account('e')}\nWHERE e.deleted_at IS NULL"
         "\nGROUP BY e.account_id, a.name",
     )
 
@@ -127,7 +126,7 @@ def service_contracts(d: Dialect) -> Report:
             Column("name", Kind.TEXT, "Its name.", "s.name"),
             Column("account_id", Kind.TEXT, "The customer.", "s.account_id"),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("owner", Kind.TEXT, "The owner's name.", "u.name"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column("start_date", Kind.DAY, "Its first day.", "s.start_date"),
             Column("end_date", Kind.DAY, "Its last day; empty: it does not end.", "s.end_date"),
             Column(
@@ -162,8 +161,7 @@ def service_contracts(d: Dialect) -> Report:
                 f"CASE WHEN {lapsed} THEN {since} ELSE 0 END",
             ),
         ),
-        body=f"""FROM service_contracts s {_ACCOUNT.format("s")}
-LEFT JOIN users u ON u.id = s.owner_id AND u.deleted_at IS NULL
+        body=f"""FROM service_contracts s {names.account("s")}{names.owner("s")}
 LEFT JOIN (
   SELECT service_contract_id, count(*) AS lines, sum(total_price) AS total
   FROM contract_line_items WHERE deleted_at IS NULL GROUP BY service_contract_id

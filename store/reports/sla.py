@@ -5,6 +5,7 @@ are read; both views go by the dates instead.
 """
 
 from models.columns import Kind
+from store.reports import names
 from store.reports.cases import NAMES
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
@@ -30,9 +31,10 @@ def milestones(d: Dialect) -> Report:
             Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
             Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
             Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
-            Column("owner", Kind.TEXT, "The owner's name; empty for a queue.", "u.name"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("milestone_type_id", Kind.TEXT, "Which kind of promise.", "m.milestone_type_id"),
+            Column("milestone", Kind.TEXT, "What the promise is called.", names.KIND),
+            Column("milestone_type_id", Kind.TEXT, "Its kind, by Id.", "m.milestone_type_id"),
             Column("start_date", Kind.INSTANT, "From when it counts.", "m.start_date"),
             Column("target_date", Kind.INSTANT, "By when it is due.", "m.target_date"),
             Column(
@@ -50,7 +52,8 @@ def milestones(d: Dialect) -> Report:
             ),
         ),
         body=f"""FROM case_milestones m
-JOIN cases c ON c.id = m.case_id AND c.deleted_at IS NULL AND c.is_closed = false {NAMES}
+JOIN cases c ON c.id = m.case_id AND c.deleted_at IS NULL AND c.is_closed = false
+{NAMES}{names.kind("m")}
 WHERE m.deleted_at IS NULL AND m.is_completed = false""",
     )
 
@@ -65,38 +68,42 @@ def milestones_by_month(d: Dialect) -> Report:
         sources=("CaseMilestone",),
         order="month desc, target_minutes",
         columns=(
-            Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", month),
-            Column("milestone_type_id", Kind.TEXT, "Which kind of promise.", "m.milestone_type_id"),
+            Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", "m.month"),
+            Column("milestone", Kind.TEXT, "What the promise is called.", names.KIND),
+            Column("milestone_type_id", Kind.TEXT, "Its kind, by Id.", "m.milestone_type_id"),
             Column(
                 "target_minutes",
                 Kind.WHOLE,
                 "In how many minutes it was to be done.",
                 "m.target_response_in_mins",
             ),
-            Column("milestones", Kind.WHOLE, "All of them.", "count(*)"),
+            Column("milestones", Kind.WHOLE, "All of them.", "m.milestones"),
             Column(
                 "met",
                 Kind.WHOLE,
                 "Those completed by their target.",
-                "count(CASE WHEN m.completion_date <= m.target_date THEN 1 END)",
+                "m.met",
             ),
             Column(
                 "violated",
                 Kind.WHOLE,
                 "Those completed later, or not completed and past it.",
-                f"count(CASE WHEN {late} THEN 1 END)",
+                "m.violated",
             ),
             Column(
                 "working_minutes",
                 Kind.NUMBER,
                 "What the completed ones took on average, by the org's own count of working time;"
                 " empty where the org does not tell.",
-                d.rounded(
-                    "avg(CASE WHEN m.completion_date IS NOT NULL"
-                    " THEN m.actual_elapsed_time_in_mins END)"
-                ),
+                d.rounded("m.worked"),
             ),
         ),
-        body=f"""FROM case_milestones m WHERE m.deleted_at IS NULL AND m.target_date IS NOT NULL
-GROUP BY {month}, m.milestone_type_id, m.target_response_in_mins""",
+        body=f"""FROM (
+SELECT {month} AS month, m.milestone_type_id, m.target_response_in_mins, count(*) AS milestones,
+  count(CASE WHEN m.completion_date <= m.target_date THEN 1 END) AS met,
+  count(CASE WHEN {late} THEN 1 END) AS violated,
+  avg(CASE WHEN m.completion_date IS NOT NULL THEN m.actual_elapsed_time_in_mins END) AS worked
+FROM case_milestones m WHERE m.deleted_at IS NULL AND m.target_date IS NOT NULL
+GROUP BY {month}, m.milestone_type_id, m.target_response_in_mins
+) m {names.kind("m")}""",
     )

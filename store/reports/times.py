@@ -9,6 +9,13 @@ MONTHS_REACH = 400
 SPELLS_REACH = 100
 """Days that the view of open spells reaches back: before, days are counted, not moments."""
 
+_OPENING = "h.sobject = 'Case' AND h.field = 'is_closed' AND h.new_value = 'false'"
+_OPENED = f"""LEFT JOIN (
+  SELECT h.record_id, max(h.changed_at) AS changed_at FROM record_history h
+  WHERE {_OPENING} GROUP BY h.record_id
+) o ON o.record_id = c.id"""
+"""When c was last opened again, if ever."""
+
 # Portal users and automated ones are no agents; of a user that is not here nothing speaks against.
 _AGENT = "k.created_by_id NOT IN (SELECT id FROM users WHERE user_type <> 'Standard')"
 
@@ -70,7 +77,7 @@ def _same_day(d: Dialect, instant: str) -> str:
 
 def open_spells(d: Dialect) -> Report:
     what = "c.id, c.case_number, c.priority, c.owner_id, c.account_id"
-    reach = d.ago(SPELLS_REACH)
+    reach, begun = d.ago(SPELLS_REACH), "coalesce(o.changed_at, c.created_date)"
     return Report(
         name="open_spells",
         title="When cases were open",
@@ -90,22 +97,17 @@ def open_spells(d: Dialect) -> Report:
             ),
         ),
         body=f"""FROM (
-SELECT {what}, {_begun()} AS since, {d.never} AS until
-FROM cases c WHERE c.deleted_at IS NULL AND c.is_closed = false
-UNION ALL SELECT {what}, {_begun()}, c.closed_date
-FROM cases c WHERE c.deleted_at IS NULL AND c.is_closed = true AND c.closed_date >= {reach}
-UNION ALL SELECT {what}, {_begun(before="e")}, {d.instant("e.old_value")}
+SELECT {what}, {begun} AS since, {d.never} AS until
+FROM cases c {_OPENED} WHERE c.deleted_at IS NULL AND c.is_closed = false
+UNION ALL SELECT {what}, {begun}, c.closed_date
+FROM cases c {_OPENED}
+WHERE c.deleted_at IS NULL AND c.is_closed = true AND c.closed_date >= {reach}
+UNION ALL SELECT {what}, coalesce((
+  SELECT max(h.changed_at) FROM record_history h
+  WHERE {_OPENING} AND h.record_id = c.id AND h.changed_at < e.changed_at
+), c.created_date), {d.instant("e.old_value")}
 FROM record_history e JOIN cases c ON c.id = e.record_id AND c.deleted_at IS NULL
 WHERE e.sobject = 'Case' AND e.field = 'closed_date' AND e.changed_at >= {reach}
   AND e.old_value IS NOT NULL AND e.new_value IS NULL
 ) s""",
-    )
-
-
-def _begun(before: str | None = None) -> str:
-    """Give the last opening of c, or the last one before another row of its history."""
-    earlier = f" AND h.changed_at < {before}.changed_at" if before else ""
-    return (
-        "coalesce((SELECT max(h.changed_at) FROM record_history h WHERE h.record_id = c.id"
-        f" AND h.field = 'is_closed' AND h.new_value = 'false'{earlier}), c.created_date)"
     )

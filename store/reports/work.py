@@ -1,11 +1,11 @@
 """Reports on work orders: what is promised and not done."""
 
 from models.columns import Kind
+from store.reports import names
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
 _OPEN = "w.deleted_at IS NULL AND w.is_closed = false"
-_OWNER = "LEFT JOIN users u ON u.id = w.owner_id AND u.deleted_at IS NULL"
 _CONTRACT = "LEFT JOIN service_contracts s ON s.id = w.service_contract_id AND s.deleted_at IS NULL"
 
 
@@ -26,7 +26,7 @@ def work_orders(d: Dialect) -> Report:
             Column("subject", Kind.TEXT, "Its subject.", "w.subject"),
             Column("status", Kind.TEXT, "Its status.", "w.status"),
             Column("priority", Kind.TEXT, "Its priority.", "w.priority"),
-            Column("owner", Kind.TEXT, "The owner's name; empty for a queue.", "u.name"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column("account_id", Kind.TEXT, "The customer.", "w.account_id"),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
             Column("case_number", Kind.TEXT, "The case that it is for.", "c.case_number"),
@@ -43,9 +43,7 @@ def work_orders(d: Dialect) -> Report:
                 f"CASE WHEN {_is_overdue(d)} THEN {d.days('w.end_date', d.now)} END",
             ),
         ),
-        body=f"""FROM work_orders w
-{_OWNER}
-LEFT JOIN accounts a ON a.id = w.account_id AND a.deleted_at IS NULL
+        body=f"""FROM work_orders w {names.owner("w")}{names.account("w")}
 LEFT JOIN cases c ON c.id = w.case_id AND c.deleted_at IS NULL
 {_CONTRACT}
 WHERE {_OPEN}""",
@@ -57,7 +55,7 @@ def work_orders_by(d: Dialect) -> Report:
         "status": ("w.status", ""),
         "territory": ("w.service_territory_id", ""),
         "contract": ("coalesce(s.name, w.service_contract_id)", _CONTRACT),
-        "owner": ("coalesce(u.name, w.owner_id)", _OWNER),
+        "owner": (f"coalesce({names.OWNER}, w.owner_id)", names.owner("w")),
     }
     arms = "\nUNION ALL ".join(
         f"SELECT '{name}' AS dimension, {value} AS value, CASE WHEN {_is_overdue(d)} THEN 1 END"

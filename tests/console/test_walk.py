@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import create_engine, text
 
 from emulator.server import Emulator
+from models import CATALOG as OBJECTS
 from store.reports import CATALOG
 from tests.console.chromium import Visitor, visiting
 
@@ -115,7 +116,7 @@ def wait_for_rows(visitor: Visitor) -> None:
     """Stay on the overview, which renews itself, until the first pull is through."""
     visitor.go("/")
     everything = visitor.page.locator("#objects .pill", has_text="fresh")
-    expect(everything).to_have_count(14, timeout=PATIENCE)
+    expect(everything).to_have_count(len(OBJECTS), timeout=PATIENCE)
     expect(visitor.page.locator("h1")).to_have_text("All is well.")
 
 

@@ -16,6 +16,7 @@ from models.user import User
 
 TABLES = {
     "User": "users",
+    "Group": "groups",
     "Account": "accounts",
     "Contact": "contacts",
     "Contract": "contracts",
@@ -23,6 +24,7 @@ TABLES = {
     "ContractLineItem": "contract_line_items",
     "Asset": "assets",
     "Entitlement": "entitlements",
+    "MilestoneType": "milestone_types",
     "Case": "cases",
     "CaseComment": "case_comments",
     "CaseMilestone": "case_milestones",
@@ -134,9 +136,9 @@ def test_a_name_that_breaks_the_rule_is_said_once():
 
 
 def test_what_commands_create_carries_a_key():
-    """Only milestones and users, which no command creates, do without the external id."""
+    """Only what no command creates does without the external id."""
     keyed = {model.sobject for model in CATALOG if model.upsert_key == "Sync_Key__c"}
-    assert keyed == TABLES.keys() - {"User", "CaseMilestone"}
+    assert keyed == TABLES.keys() - {"User", "Group", "MilestoneType", "CaseMilestone"}
     assert all(by_name(name).table().c.sync_key__c.type.length == 64 for name in keyed)
 
 
@@ -148,11 +150,12 @@ def test_a_user_is_never_asked_for_a_field_it_lacks(db):
     assert db.scalars(select(User.is_deleted)).one() is False
 
 
-def test_articles_are_asked_for_by_publish_status():
-    """Salesforce wants PublishStatus or Id in every query on articles; no other object has a clause."""
+def test_articles_and_queues_are_asked_for_by_a_clause():
+    """Salesforce wants PublishStatus or Id in every query on articles; of groups, queues own."""
     clauses = {model.sobject: model.where for model in CATALOG if model.where}
-    assert clauses.keys() == {"Knowledge__kav"}
+    assert clauses.keys() == {"Knowledge__kav", "Group"}
     assert "PublishStatus" in clauses["Knowledge__kav"]
+    assert clauses["Group"] == "Type = 'Queue'"
 
 
 def test_an_unknown_sobject_is_refused_by_name():

@@ -12,6 +12,8 @@ Rows = list[dict[str, Any]]
 
 _ASKED = {
     "User": "Id Name IsActive UserType",
+    "Group": "Id Name Type",
+    "MilestoneType": "Id Name",
     "Account": "Id Name",
     "Case": "Id CaseNumber Subject Status Priority Origin OwnerId AccountId CreatedDate IsEscalated"
     " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped",
@@ -36,6 +38,8 @@ class Truth:
     def __init__(self, org: Emulator) -> None:
         self._tables = {name: _read(org, name, fields) for name, fields in _ASKED.items()}
         self.users = _by_id(self._tables["User"])
+        self.queues = _by_id(one for one in self._tables["Group"] if one["Type"] == "Queue")
+        self.kinds = _by_id(self._tables["MilestoneType"])
         self.accounts = _by_id(self._tables["Account"])
         self.cases = _by_id(self._tables["Case"])
         self.reopened: dict[str, int] = {}
@@ -47,8 +51,12 @@ class Truth:
     def open(self) -> list[Record]:
         return [case for case in self["Case"] if not case["IsClosed"]]
 
-    def user(self, record: Record) -> str | None:
-        return self.users.get(record["OwnerId"], {}).get("Name")
+    def owner(self, record: Record) -> str | None:
+        owners = self.users | self.queues
+        return owners.get(record["OwnerId"], {}).get("Name")
+
+    def kind(self, record: Record) -> str | None:
+        return self.kinds.get(record["MilestoneTypeId"], {}).get("Name")
 
     def account(self, record: Record) -> str | None:
         return self.accounts.get(record["AccountId"], {}).get("Name")
@@ -104,7 +112,7 @@ def open_cases(t: Truth, now: datetime) -> Rows:
             "priority": case["Priority"],
             "origin": case["Origin"],
             "owner_id": case["OwnerId"],
-            "owner": t.user(case),
+            "owner": t.owner(case),
             "account_id": case["AccountId"],
             "account": t.account(case),
             "created_date": case["CreatedDate"],
@@ -121,7 +129,7 @@ def open_cases_by(t: Truth, now: datetime) -> Rows:
         "age": lambda case: _band(_days(case["CreatedDate"], now) or 0),
         "status": lambda case: case["Status"],
         "priority": lambda case: case["Priority"],
-        "owner": lambda case: t.user(case) or case["OwnerId"],
+        "owner": lambda case: t.owner(case) or case["OwnerId"],
         "account": lambda case: t.account(case) or case["AccountId"],
     }
     groups: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
@@ -206,8 +214,9 @@ def milestones(t: Truth, now: datetime) -> Rows:
                 "case_number": case["CaseNumber"],
                 "subject": case["Subject"],
                 "priority": case["Priority"],
-                "owner": t.user(case),
+                "owner": t.owner(case),
                 "account": t.account(case),
+                "milestone": t.kind(one),
                 "milestone_type_id": one["MilestoneTypeId"],
                 "start_date": one["StartDate"],
                 "target_date": one["TargetDate"],
@@ -221,11 +230,12 @@ def milestones(t: Truth, now: datetime) -> Rows:
 def milestones_by_month(t: Truth, now: datetime) -> Rows:
     groups: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
     for one in t["CaseMilestone"]:
-        kind = one["MilestoneTypeId"], one["TargetResponseInMins"]
+        kind = one["MilestoneTypeId"], t.kind(one), one["TargetResponseInMins"]
         groups[f"{one['TargetDate']:%Y-%m}", *kind].append(one)
     return [
         {
             "month": month,
+            "milestone": called,
             "milestone_type_id": kind,
             "target_minutes": minutes,
             "milestones": len(ones),
@@ -236,7 +246,7 @@ def milestones_by_month(t: Truth, now: datetime) -> Rows:
             ),
             "violated": sum((one["CompletionDate"] or now) > one["TargetDate"] for one in ones),
         }
-        for (month, kind, minutes), ones in groups.items()
+        for (month, kind, called, minutes), ones in groups.items()
     ]
 
 
@@ -319,7 +329,7 @@ def cases_without_entitlement(t: Truth, now: datetime) -> Rows:
                 "subject": case["Subject"],
                 "status": case["Status"],
                 "priority": case["Priority"],
-                "owner": t.user(case),
+                "owner": t.owner(case),
                 "account_id": case["AccountId"],
                 "account": t.account(case),
                 "created_date": case["CreatedDate"],
@@ -345,7 +355,7 @@ def service_contracts(t: Truth, now: datetime) -> Rows:
                 "name": one["Name"],
                 "account_id": one["AccountId"],
                 "account": t.account(one),
-                "owner": t.user(one),
+                "owner": t.owner(one),
                 "start_date": one["StartDate"],
                 "end_date": one["EndDate"],
                 "state": "lapsed" if lapsed else "active" if begun else "not begun",
@@ -375,7 +385,7 @@ def work_orders(t: Truth, now: datetime) -> Rows:
             "subject": one["Subject"],
             "status": one["Status"],
             "priority": one["Priority"],
-            "owner": t.user(one),
+            "owner": t.owner(one),
             "account_id": one["AccountId"],
             "account": t.account(one),
             "case_number": t.cases.get(one["CaseId"], {}).get("CaseNumber"),
@@ -399,7 +409,7 @@ def work_orders_by(t: Truth, now: datetime) -> Rows:
         groups["status", one["Status"]].append(one)
         groups["territory", one["ServiceTerritoryId"]].append(one)
         groups["contract", contract.get("Name") or one["ServiceContractId"]].append(one)
-        groups["owner", t.user(one) or one["OwnerId"]].append(one)
+        groups["owner", t.owner(one) or one["OwnerId"]].append(one)
     return [
         {
             "dimension": dimension,
@@ -420,7 +430,7 @@ def articles(t: Truth, now: datetime) -> Rows:
             "language": one["Language"],
             "publish_status": one["PublishStatus"],
             "validation_status": one["ValidationStatus"],
-            "owner": t.user(one),
+            "owner": t.owner(one),
             "cases": one["ArticleCaseAttachCount"],
             "created_date": one["CreatedDate"],
             "last_published_date": one["LastPublishedDate"],
@@ -481,7 +491,7 @@ def reopened_escalated(t: Truth, now: datetime) -> Rows:
         {
             "id": case["Id"],
             "case_number": case["CaseNumber"],
-            "owner": t.user(case),
+            "owner": t.owner(case),
             "account": t.account(case),
             "is_closed": case["IsClosed"],
             "is_escalated": case["IsEscalated"],

@@ -1,0 +1,69 @@
+"""The desk at a glance: what a support manager looks at first, each figure with its report."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from console.charts import Chart
+from console.pages.charted import Answered, chart_of
+from store.reports import CATALOG
+
+Ask = Callable[[str, Mapping[str, str]], Answered]
+_CHARTS = ("cases_by_day", "open_cases", "milestones_by_month")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure, what stands beside it, and where it leads; `tone` says whether it is ill."""
+
+    name: str
+    figure: int
+    note: str
+    address: str
+    tone: str = ""
+
+
+def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:
+    """Give the figures of this moment."""
+    by_status = _rows(ask("open_cases_by", {"dimension": "status"}))
+    opened, escalated = _sum(by_status, "cases"), _sum(by_status, "escalated")
+    oldest = max((row["oldest_days"] or 0 for row in by_status), default=0)
+    note = f"{escalated:,} escalated; the oldest of {oldest:,} days"
+    yield Tile("Open cases", opened, note, "/reports/open_cases")
+
+    yesterday = (now - timedelta(days=1)).date()
+    day = _rows(ask("cases_by_day", {"day": yesterday.isoformat()}))
+    note = f"{_sum(day, 'closed'):,} closed"
+    yield Tile("Created yesterday", _sum(day, "created"), note, "/reports/cases_by_day")
+
+    violated = ask("milestones", {"state": "violated"}).total
+    note = f"{ask('milestones', {'state': 'at risk'}).total:,} more at risk"
+    address = "/reports/milestones?state=violated"
+    yield Tile("Milestones violated", violated, note, address, "ill" if violated else "")
+
+    orders = _rows(ask("work_orders_by", {"dimension": "status"}))
+    overdue, note = _sum(orders, "overdue"), f"of {_sum(orders, 'open'):,} open"
+    address = "/reports/work_orders?is_overdue=true"
+    yield Tile("Work orders overdue", overdue, note, address, "ill" if overdue else "")
+
+    uncovered = ask("cases_without_entitlement", {}).total
+    note = "open cases that no entitlement covers"
+    yield Tile("Without a right", uncovered, note, "/reports/cases_without_entitlement")
+
+
+def charts(ask: Ask) -> Iterator[Chart]:
+    """Draw what has anything to show."""
+    for name in _CHARTS:
+        chart = chart_of(CATALOG[name], {}, ask)
+        if chart is not None and not chart.is_empty:
+            yield chart
+
+
+def _rows(answer: Answered) -> list[dict[str, Any]]:
+    names = [one.name for one in answer.columns]
+    return [dict(zip(names, row, strict=True)) for row in answer.rows]
+
+
+def _sum(rows: list[dict[str, Any]], column: str) -> int:
+    return sum(row[column] for row in rows)

@@ -1,0 +1,28 @@
+"""Names joined in: whose Ids records bear, and what these are called."""
+
+OWNER = "coalesce(u.name, q.name)"
+"""The owner's name, beside `owner`: a user owns, or a queue."""
+SAYS_OWNER = "The name of the user or queue that owns it."
+KIND = "y.name"
+"""What a milestone is called, beside `kind`."""
+
+
+def owner(alias: str) -> str:
+    """Join the owner of a record."""
+    return (
+        f"\nLEFT JOIN users u ON u.id = {alias}.owner_id AND u.deleted_at IS NULL"
+        f"\nLEFT JOIN groups q ON q.id = {alias}.owner_id AND q.deleted_at IS NULL"
+    )
+
+
+def account(alias: str) -> str:
+    """Join the customer of a record, as a."""
+    return f"\nLEFT JOIN accounts a ON a.id = {alias}.account_id AND a.deleted_at IS NULL"
+
+
+def kind(alias: str) -> str:
+    """Join the type of a milestone."""
+    return (
+        f"\nLEFT JOIN milestone_types y ON y.id = {alias}.milestone_type_id"
+        " AND y.deleted_at IS NULL"
+    )
