@@ -9,7 +9,7 @@ import httpx
 
 from salesforce import answers, calls, wire
 from salesforce.auth import TokenAuth
-from salesforce.errors import Misconfigured, ProtocolError, Unavailable, Unclear
+from salesforce.errors import Misconfigured, ProtocolError, SalesforceError, Unavailable, Unclear
 from salesforce.foresight import Foresight
 from salesforce.oauth import NOTHING_SENT
 from salesforce.values import Version
@@ -121,7 +121,10 @@ class Session:
         """Tell an org that lacks a record from one that lacks our API version: both answer 404."""
         if wire.is_missing(reply.status):
             told = self.send(calls.Call("versions", "GET", calls.VERSIONS))
-            spoken = [one.version for one in answers.value(told, list[Version])]
+            try:
+                spoken = [one.version for one in answers.value(told, list[Version])]
+            except SalesforceError:
+                return  # not told, so the first answer stands; the next 404 asks again
             if self._api_version not in spoken:
                 raise Misconfigured(
                     f"the org does not speak API version {self._api_version}",

@@ -76,7 +76,7 @@ def test_rows_that_sharing_hides_are_told_object_by_object(bare: Desk, own_org: 
     bare.settings = login(own_org) | {"OBJECTS": "User,Case,CaseComment,WorkOrder,Account,Contact"}
     found = sight(bare, own_org, orders=False, setup=True)
     assert found["verdict"] == "warning"
-    assert "may not see all of WorkOrder, Account, Contact:" in found["evidence"]
+    assert "may not see all of Account, Contact, WorkOrder:" in found["evidence"]
     assert "View All Records" in found["remedy"]
     assert "scsync verify --repair" in found["remedy"]
     bare.settings["OBJECTS"] = "User,Case,CaseComment,CaseMilestone,WorkOrder,WorkOrderLineItem"

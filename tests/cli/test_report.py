@@ -132,7 +132,7 @@ def test_what_cannot_be_exported_is_told_with_what_can(read: Desk) -> None:
     """Before any file is begun."""
     done = read.run("export", "cases", "cassettes", "--to", "none")
     assert (done.code, (read.folder / "none").exists()) == (2, False)
-    assert "there is no table or report cassettes: users, accounts" in done.err
+    assert "there is no table or report cassettes: users, groups, accounts" in done.err
 
 
 def test_a_missing_parquet_library_is_named_by_its_extra(read: Desk) -> None:

@@ -27,7 +27,7 @@ def test_a_login_that_refuses_our_settings_is_asked_once_for_all(
     assert own_org.requests()["counts"]["oauth.token"] == before + 1
     assert (done.code, done.out.count("invalid client credentials")) == (1, 1), done.out
     assert "/composite" not in done.err
-    assert "last run failed of: User, Case, Account" in bare.run("status").out
+    assert "last run failed of: User, Account, Case" in bare.run("status").out
 
 
 def test_open_incidents_are_told_for_as_long_as_they_are_open(
