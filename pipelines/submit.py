@@ -112,6 +112,7 @@ class Desk(Rules):
             for chunk in spool:
                 receipts.add(*append(tx, chunk, now=self.clock(), trace=trace))
                 report(Progress(spool.commands, receipts.total))
+        outbox.take_stock(tx, added=spool.commands)
 
     def _rehearsed(self, chunks: Iterable[Chunk]) -> Rehearsal:
         found, before = Rehearsal(), Before()

@@ -54,6 +54,7 @@ _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _ROOM = 1 << 15  # KiB; the usual 2 MiB hold the indexes of some thousand commands
 _AT_ONCE = 500  # rows of one statement
+_MANY = 10_000
 _CLOCKS = timedelta(minutes=5)
 """What may be wrong with the difference of the clocks: one of them may have been set meanwhile."""
 
@@ -95,6 +96,16 @@ def room(tx: Connection) -> Iterator[None]:
         yield
     finally:
         driver.execute(f"PRAGMA cache_size={usual}")
+
+
+def take_stock(tx: Connection, added: int) -> None:
+    """Let PostgreSQL count anew after many commands were added; it would get to it in a minute.
+
+    Until then it takes what waits for few, as few as there were, and reads all of it by whichever
+    index comes first.
+    """
+    if tx.dialect.name == "postgresql" and added >= _MANY:
+        tx.exec_driver_sql("ANALYZE scsync_commands")
 
 
 Columns: TypeAlias = dict[str, list[Any]]
