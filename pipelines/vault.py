@@ -61,6 +61,9 @@ class AccountVault:
 
     def lease(self, seen_version: int, owner: str) -> Lease | None:
         self._known = None
+        with self._store.read() as tx:
+            if not accounts.is_free(tx, self._name, seen=seen_version, now=self._clock()):
+                return None
         with self._store.begin() as tx:
             won = accounts.lease(
                 tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=self._span

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from models.incident import IncidentKind
@@ -89,18 +89,27 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
     incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
 
 
+def is_free(tx: Connection, name: str, *, seen: int, now: datetime) -> bool:
+    """Tell whether `lease` would have it: who waits asks this, and keeps nobody from writing."""
+    return tx.execute(select(_table.c.name).where(_is_free(name, seen, now))).first() is not None
+
+
 def lease(
     tx: Connection, name: str, *, seen: int, owner: str, now: datetime, span: timedelta
 ) -> Lease | None:
     """Take the sole right to renew the grant, if it is still the one that was seen."""
-    free = or_(_table.c.lease_owner.is_(None), _table.c.lease_until < now)
     taken = tx.execute(
         update(_table)
-        .where(_table.c.name == name, _table.c.version == seen, free)
+        .where(_is_free(name, seen, now))
         .values(lease_owner=owner, lease_until=now + span)
         .returning(_table.c.refresh_sent_at)
     ).one_or_none()
     return Lease(owner, in_doubt=taken.refresh_sent_at is not None) if taken else None
+
+
+def _is_free(name: str, seen: int, now: datetime) -> ColumnElement[bool]:
+    unheld = or_(_table.c.lease_owner.is_(None), _table.c.lease_until < now)
+    return and_(_table.c.name == name, _table.c.version == seen, unheld)
 
 
 def sending(tx: Connection, name: str, *, owner: str, now: datetime) -> bool:
