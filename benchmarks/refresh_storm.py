@@ -26,11 +26,15 @@ from tests.proof.storm import Round, Storm
 
 LEASE = timedelta(seconds=5)  # a refresh takes a fifth of a second, and waits for a busy machine
 _EVERY = 50  # rounds
+_CALLS = 100_000_000  # a day; the usual 100,000 would end the storm
 
 
 def main() -> int:
     asked = _options()
-    with tempfile.TemporaryDirectory() as folder, Emulator(cases=50, rotation=True) as org:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Emulator(cases=50, rotation=True, api_limit=_CALLS) as org,
+    ):
         store = Store(f"sqlite:///{Path(folder) / 'store.db'}")
         migrate.upgrade(store)
         storm = Storm(org, store, asked.processes, asked.threads, seed=asked.seed, lease=LEASE)
