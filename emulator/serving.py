@@ -35,19 +35,29 @@ class ServingError(Exception):
 
 
 class _Server(uvicorn.Server):
-    """Tells when it listens, and leaves signals to whoever runs it."""
+    """Tells when it listens, stops when told to, and leaves signals to whoever runs it."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._told = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
 
+    async def main_loop(self) -> None:
+        """Sleep until told to stop; uvicorn's own looks ten times a second."""
+        await self._told.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up on clients that keep their connections open, which TLS would wait for."""
-        await super().shutdown(sockets)
+        """Hang up on clients that keep their connections open, which uvicorn and TLS wait for."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -102,8 +112,7 @@ class Serving:
     def stop(self) -> None:
         """Stop at once: no waiting for clients that keep their connections open."""
         if self._server is not None:
-            self._server.should_exit = True
-            self._server.force_exit = True
+            self._server.stop()
 
     def close(self) -> None:
         self._resources.close()

@@ -1,8 +1,10 @@
 """One migrated store on each database for the whole run, emptied after each test."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -44,16 +46,17 @@ def empty(store: Store) -> None:
 
 
 @pytest.fixture(scope="session")
-def run_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with migrated(f"sqlite:///{tmp_path_factory.mktemp('run') / 'store.db'}") as store:
+def run_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    path = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("run") / "store.db")
+    with closing(Store(f"sqlite:///{path}")) as store:
         yield store
 
 
 @pytest.fixture(scope="session")
-def run_postgres(shared_postgres: URL) -> Iterator[Store]:
+def run_postgres(shared_postgres: URL, migrated_postgres: str) -> Iterator[Store]:
     with (
-        database(shared_postgres) as url,
-        migrated(url.render_as_string(hide_password=False)) as store,
+        database(shared_postgres, template=migrated_postgres) as url,
+        closing(Store(url.render_as_string(hide_password=False))) as store,
     ):
         yield store
 
