@@ -72,14 +72,18 @@ def parts(fields: Sequence[SyncField], chunks: Iterable[bytes], *, size: int) ->
     writer on SQLite never waits for the network.
     """
     header, _, body = _opened(tuple(fields), iter(chunks))
-    held = b""
+    held, length = list[bytes](), 0
     for chunk in body:
-        held += chunk
-        if len(held) >= size and (end := _last_end(held)):
-            yield header + held[:end]
-            held = held[end:]
-    if held:
-        yield header + held
+        held.append(chunk)
+        length += len(chunk)
+        if length >= size:
+            page = b"".join(held)
+            end = _last_end(page)
+            if end:
+                yield header + page[:end]
+            held, length = [page[end:]], len(page) - end
+    if length:
+        yield header + b"".join(held)
 
 
 def _last_end(held: bytes) -> int:
