@@ -94,7 +94,7 @@ class Sending:
             return None
         if account.state == AccountState.SUSPENDED:
             return f"account {account.name} is suspended: scsync accounts resume lets it go on"
-        return f"account {account.name} cannot work ({account.reason}): run scsync link"
+        return f"account {account.name} cannot work: {account.reason}"
 
     def _forget_finished(self) -> None:
         with self._lock:

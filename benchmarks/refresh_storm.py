@@ -24,7 +24,7 @@ from store import migrate
 from store.engine import Store
 from tests.proof.storm import Round, Storm
 
-LEASE = timedelta(seconds=5)  # a refresh takes a fifth of a second, and waits for a busy machine
+LEASE = timedelta(seconds=10)  # a refresh takes a fifth of a second, and waits for a busy machine
 _EVERY = 50  # rounds
 _CALLS = 100_000_000  # a day; the usual 100,000 would end the storm
 

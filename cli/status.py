@@ -77,13 +77,18 @@ def _calm(found: Overview) -> str:
     if found.account and found.account.state == AccountState.SUSPENDED:
         return f"account {found.account.name} rests until: scsync accounts resume"
     failed = [one.sobject for one in found.objects if one.last_outcome == RunOutcome.FAILED]
-    if not failed:
-        return "all is well"
-    return f"nothing is lost, but the last run failed of: {', '.join(failed)}"
+    if failed:
+        return f"nothing is lost, but the last run failed of: {', '.join(failed)}"
+    skipped = sum(one.skipped is not None for one in found.objects)
+    if skipped:
+        read = len(found.objects) - skipped
+        return f"all is well with {read} of {len(found.objects)} objects; the others are not read"
+    return "all is well"
 
 
 def _incidents(found: Overview) -> Iterator[str]:
     """Tell of each kind once: what, since when, and what to do."""
+    is_dead = found.account is not None and found.account.state == AccountState.DEAD
     kinds: dict[str, list[Incident]] = {}
     for one in found.incidents:
         kinds.setdefault(one.kind, []).append(one)
@@ -92,7 +97,8 @@ def _incidents(found: Overview) -> Iterator[str]:
         what = IncidentKind(alike[0].kind).sort.title
         about = f"{subjects}: {what}" if subjects else what
         yield f"incident since {_stamp(alike[0].opened_at, found.at)}: {about}"
-        yield f"  -> {alike[0].remedy}"
+        if not (is_dead and alike[0].kind == IncidentKind.GRANT_DEAD):  # told at the very top
+            yield f"  -> {alike[0].remedy}"
 
 
 def _counted(numbers: Mapping[str, int]) -> str:

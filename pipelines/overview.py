@@ -93,8 +93,8 @@ class Overview:
         if self.account is None:
             reasons.append("no account is linked: run scsync link")
         elif self.account.state == AccountState.DEAD:
-            why = self.account.reason or "its grant is dead"
-            reasons.append(f"account {self.account.name} cannot work ({why}): run scsync link")
+            why = self.account.reason or "its grant is dead. Run scsync link."
+            reasons.append(f"account {self.account.name} cannot work: {why}")
         silent = [one for one in self.objects if one.silent_for]
         if silent and self.account and self.account.state == AccountState.LINKED:
             longest = max(one.silent_for for one in silent if one.silent_for)

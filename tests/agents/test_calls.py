@@ -176,7 +176,7 @@ def test_a_dead_grant_is_told_with_its_remedy(sqlite_store_url: str) -> None:
         assert "scsync link" in host.refusal("list_cases")
         assert host.told("list_cases", source="store")["records"] == []
         open_ = host.told("create_case", fields={"Subject": "Kept"}, wait=2)
-        assert (open_["state"], "run scsync link" in open_["note"]) == ("pending", True)
+        assert (open_["state"], "Run scsync link" in open_["note"]) == ("pending", True)
         place.clock.advance(hours=2)
         assert set(host.tools()) == set(known)
 
