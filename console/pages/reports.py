@@ -5,10 +5,11 @@ import io
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
@@ -20,6 +21,7 @@ from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
+from store.errors import StoreError
 from store.reports import CATALOG, BadQuestion, Column, Report, reading
 from store.reports.reading import Rows
 from worker.app import App
@@ -30,6 +32,9 @@ _OURS = frozenset({"order", "page", "column", "sign", "value", "done"})
 _KEPT = 128  # answers
 _FRESH = 10.0  # s
 _REST = 30.0  # so many times as long as an answer took, it serves
+_OLD = 300.0  # s: so long it is still shown, while the next one is being fetched
+
+log = structlog.get_logger()
 
 
 class Answer(NamedTuple):
@@ -48,15 +53,41 @@ class Answers:
     def __init__(self, parts: App) -> None:
         self._parts = parts
         self._kept: dict[str, Answer] = {}
+        self._fetching = set[str]()
         self._turn = Lock()
 
     def get(self, name: str, where: Mapping[str, str], order: str | None, page: int) -> Answer:
         """Ask, unless the answer is known; raises `BadQuestion`."""
         key = repr((name, sorted(where.items()), order, page))
-        now = time.monotonic()
         kept = self._kept.get(key)
-        if kept and now - kept.at < kept.serves:
-            return kept
+        if kept is None or (age := time.monotonic() - kept.at) > max(_OLD, kept.serves):
+            return self._asked(key, name, where, order, page)
+        if age >= kept.serves:
+            self._fetch(key, name, where, order, page)
+        return kept
+
+    def _fetch(self, key: str, *asked: Any) -> None:
+        """Ask again, while whoever looks is shown what is known."""
+        with self._turn:
+            if key in self._fetching:
+                return
+            self._fetching.add(key)
+
+        def fetch() -> None:
+            try:
+                self._asked(key, *asked)
+            except StoreError as error:
+                log.warning("report.unanswered", report=asked[0], why=str(error))
+            finally:
+                with self._turn:
+                    self._fetching.discard(key)
+
+        Thread(target=fetch, name="reports", daemon=True).start()
+
+    def _asked(
+        self, key: str, name: str, where: Mapping[str, str], order: str | None, page: int
+    ) -> Answer:
+        now = time.monotonic()
         with self._parts.store.read() as tx:
             columns, rows = stored.rows(
                 tx, name, where=where, order=order, limit=_SHOWN, offset=(page - 1) * _SHOWN
@@ -66,7 +97,7 @@ class Answers:
         ended = time.monotonic()
         answer = Answer(columns, rows, total, ended, max(_FRESH, (ended - now) * _REST))
         with self._turn:
-            if len(self._kept) >= _KEPT:
+            if key not in self._kept and len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = answer
         return answer
