@@ -49,7 +49,7 @@ def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:
 
     uncovered = ask("cases_without_entitlement", {}).total
     note = "open cases that no entitlement covers"
-    yield Tile("Without a right", uncovered, note, "/reports/cases_without_entitlement")
+    yield Tile("Not entitled", uncovered, note, "/reports/cases_without_entitlement")
 
 
 def charts(ask: Ask) -> Iterator[Chart]:
