@@ -321,7 +321,7 @@ def _cells(fields: Sequence[SyncField]) -> Callable[[SyncField], str]:
 _ELSE = "ELSE scsync_fit('{column}', '%s', {cell}) END"
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _FAST = {
-    Kind.TEXT: "NULLIF({cell}, '')",
+    Kind.TEXT: "CASE WHEN {cell} <> '' THEN {cell} END",
     Kind.FLAG: "CASE {cell} WHEN 'false' THEN 0 WHEN 'true' THEN 1 WHEN '' THEN NULL "
     + _ELSE % Kind.FLAG,
     Kind.INSTANT: "CASE WHEN {cell} = '' THEN NULL"

@@ -138,3 +138,14 @@ def test_a_database_that_went_away_is_said_and_used_again(own_postgres: Server) 
             put(store, {"subject": "lost"})
         own_postgres.start()
         assert put(store, {"subject": "after"}) == 1
+
+
+def test_a_load_does_not_wait_for_the_disk_at_each_page(tmp_path: Path) -> None:
+    """Twenty megabytes in ten transactions are still in the log, in which they were written once."""
+    with closing(Store(f"sqlite:///{tmp_path / 'store.db'}")) as store:
+        with store.begin() as tx:
+            tx.exec_driver_sql("CREATE TABLE loads (body BLOB)")
+        for _ in range(10):
+            with store.begin(relaxed=True) as tx:
+                tx.exec_driver_sql("INSERT INTO loads VALUES (zeroblob(2000000))")
+        assert (tmp_path / "store.db-wal").stat().st_size > 20_000_000
