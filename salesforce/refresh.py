@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Witness = Callable[[httpx.Client, Token], bool | None]
 
 _BUSY_WAITS = (0.2, 0.8)  # s; Salesforce serialises refreshes of one token and refuses the second
+# Who slept through the lease wakes with the answer in hand: there is time to store it.
+_LATE = (0.3, 0.7, 1.0)  # s
 LOST = "REFRESH_LOST"
 
 
@@ -97,10 +99,12 @@ class Refresher:
         return token
 
     def _buried(self, token: Token, lease: Lease, error: GrantDead) -> Token:
-        overtaken = self._vault.current()
-        if overtaken.version != token.version:
-            self._vault.release(lease.owner)
-            return overtaken
+        for wait in _LATE if error.code == LOST else (0,):
+            time.sleep(wait)
+            overtaken = self._vault.current()
+            if overtaken.version != token.version:
+                self._vault.release(lease.owner)
+                return overtaken
         self._vault.bury(str(error), lease.owner)
         raise error
 

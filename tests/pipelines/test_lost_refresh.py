@@ -1,5 +1,6 @@
 """A refresh whose answer is lost: under rotation the spent token is never sent again."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,7 +14,7 @@ from models.linked_account import AccountState
 from salesforce.errors import GrantDead, Unavailable
 from salesforce.grants import RefreshToken
 from salesforce.vault import LEASE
-from store import accounts
+from store import accounts, incidents
 from tests.pipelines.push.ground import settings_for
 from tests.pipelines.reading import Reader, approve_again
 from worker.app import App
@@ -106,6 +107,28 @@ def test_who_dies_after_sending_leaves_word_of_it(reader: Reader) -> None:
     with pytest.raises(GrantDead, match="its answer never came"):
         reader.client.limits()
     assert asked(reader.org, TOKEN) == refreshes
+
+
+def test_who_wakes_with_the_answer_in_hand_is_waited_for(reader: Reader) -> None:
+    """A machine that slept through its lease: nobody is bothered, and nobody sees an error."""
+    reader.client.limits()
+    reader.org.expire_sessions()
+    sleeper = reader.vault()
+    token = sleeper.current()
+    assert sleeper.lease(token.version, "sleeper")
+    assert sleeper.sending("sleeper")
+    with reader.http() as http:
+        renewed = RefreshToken(reader.app)(http, token).after(token)
+    reader.clock.ahead = LEASE + timedelta(seconds=1)
+    before = asked(reader.org, INTROSPECT)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(reader.client.limits)
+        while asked(reader.org, INTROSPECT) == before:
+            time.sleep(0.01)
+        sleeper.store(renewed)
+        assert waiting.result()
+    with reader.store.read() as tx:
+        assert incidents.still_open(tx) == []
 
 
 def test_who_comes_late_with_the_only_good_token_is_heard(reader: Reader) -> None:
