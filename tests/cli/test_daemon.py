@@ -113,7 +113,7 @@ def test_a_dead_grant_rests_and_goes_on_by_itself_once_linked(
         assert own_org.requests()["total"] == asked["total"]
         ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
         assert ready.status_code == 503
-        assert "run scsync link" in ready.json()["reasons"][0]
+        assert "Run scsync link" in ready.json()["reasons"][0]
         status = bare.run("status", "--json")
         assert status.code == 3
         assert status.document()["objects"]["User"]["watermark"] == watermark
