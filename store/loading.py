@@ -8,7 +8,6 @@ import csv
 import io
 import re
 import sqlite3
-from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 _FIRST_ROWS = 20
-_PIECE = 1 << 16
 _WHOLE_MAX = 2**63 - 1
 # The csv module stops at 131,072 characters, which is where Salesforce's own limit may end.
 _CELL_MAX = 2**31 - 1
@@ -270,14 +268,15 @@ class _Records:
 
     def __init__(self, body: Iterator[bytes], width: int) -> None:
         self.read = 0
-        self._body = body
+        # Cut at line feeds alone; the reader joins what quotes hold together.
+        self._lines = io.TextIOWrapper(io.BytesIO(b"".join(body)), "utf-8", newline="\n")
         self._width = width
 
     def __iter__(self) -> Iterator[list[str]]:
         csv.field_size_limit(_CELL_MAX)
         try:
             # An empty line holds no record.
-            for cells in filter(None, csv.reader(_lines(self._body), strict=True)):
+            for cells in filter(None, csv.reader(self._lines, strict=True)):
                 if len(cells) != self._width:
                     raise BrokenPage(
                         f"line {self.read + 1} of the CSV has {len(cells)} cells where"
@@ -290,22 +289,6 @@ class _Records:
             raise BrokenPage(
                 f"the CSV cannot be read after {self.read} records ({what}): ask again"
             ) from None
-
-
-def _lines(body: Iterator[bytes]) -> Iterator[str]:
-    """Cut at line feeds alone, wherever chunks end; the reader joins what quotes hold together."""
-    decoder = getincrementaldecoder("utf-8")()
-    begun = ""
-    for chunk in body:
-        # StringIO takes four bytes a character, and the lines as much again: a little at a time.
-        for start in range(0, len(chunk), _PIECE):
-            piece = decoder.decode(chunk[start : start + _PIECE])
-            lines = io.StringIO(begun + piece).readlines()
-            begun = lines.pop() if lines and not lines[-1].endswith("\n") else ""
-            yield from lines
-    begun += decoder.decode(b"", final=True)
-    if begun:
-        yield begun
 
 
 def _cells(fields: Sequence[SyncField]) -> Callable[[SyncField], str]:
