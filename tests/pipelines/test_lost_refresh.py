@@ -11,9 +11,10 @@ from cryptography.fernet import Fernet
 
 from emulator.server import Emulator
 from models.linked_account import AccountState
+from pipelines.vault import AccountVault
 from salesforce.errors import GrantDead, Unavailable
 from salesforce.grants import RefreshToken
-from salesforce.vault import LEASE
+from salesforce.vault import LEASE, Token
 from store import accounts, incidents
 from tests.pipelines.push.ground import settings_for
 from tests.pipelines.reading import Reader, approve_again
@@ -40,6 +41,18 @@ def lose_a_refresh(reader: Reader, drop: str) -> None:
     reader.org.fault(match={"path": TOKEN}, do={"drop": drop})
     with pytest.raises(Unavailable):
         reader.client.limits()
+
+
+def stand_still(reader: Reader, owner: str) -> tuple[AccountVault, Token]:
+    """Refresh, and outlast the lease with the answer in hand."""
+    vault = reader.vault()
+    token = vault.current()
+    assert vault.lease(token.version, owner)
+    assert vault.sending(owner)
+    with reader.http() as http:
+        renewed = RefreshToken(reader.app)(http, token).after(token)
+    reader.clock.ahead = LEASE + timedelta(seconds=1)
+    return vault, renewed
 
 
 def test_a_spent_token_is_not_sent_again(reader: Reader) -> None:
@@ -95,14 +108,8 @@ def test_without_rotation_it_is_simply_repeated(reader: Reader) -> None:
 def test_who_dies_after_sending_leaves_word_of_it(reader: Reader) -> None:
     """The next one, when the lease has run out, does not send what the dead one sent."""
     reader.client.limits()
-    dying = reader.vault()
-    token = dying.current()
-    assert dying.lease(token.version, "dying")
-    assert dying.sending("dying")
-    with reader.http() as http:
-        RefreshToken(reader.app)(http, token)
+    stand_still(reader, "dying")
     reader.org.expire_sessions()
-    reader.clock.ahead = LEASE + timedelta(seconds=1)
     refreshes = asked(reader.org, TOKEN)
     with pytest.raises(GrantDead, match="its answer never came"):
         reader.client.limits()
@@ -113,13 +120,7 @@ def test_who_wakes_with_the_answer_in_hand_is_waited_for(reader: Reader) -> None
     """A machine that slept through its lease: nobody is bothered, and nobody sees an error."""
     reader.client.limits()
     reader.org.expire_sessions()
-    sleeper = reader.vault()
-    token = sleeper.current()
-    assert sleeper.lease(token.version, "sleeper")
-    assert sleeper.sending("sleeper")
-    with reader.http() as http:
-        renewed = RefreshToken(reader.app)(http, token).after(token)
-    reader.clock.ahead = LEASE + timedelta(seconds=1)
+    sleeper, renewed = stand_still(reader, "sleeper")
     before = asked(reader.org, INTROSPECT)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(reader.client.limits)
@@ -134,14 +135,8 @@ def test_who_wakes_with_the_answer_in_hand_is_waited_for(reader: Reader) -> None
 def test_who_comes_late_with_the_only_good_token_is_heard(reader: Reader) -> None:
     """A refresher that was frozen for long revives the account that was given up meanwhile."""
     reader.client.limits()
-    slow = reader.vault()
-    token = slow.current()
-    assert slow.lease(token.version, "slow")
-    assert slow.sending("slow")
-    with reader.http() as http:
-        renewed = RefreshToken(reader.app)(http, token).after(token)
+    slow, renewed = stand_still(reader, "slow")
     reader.org.expire_sessions()
-    reader.clock.ahead = LEASE + timedelta(seconds=1)
     with pytest.raises(GrantDead):
         reader.client.limits()
     assert not slow.sending("slow")
