@@ -12,6 +12,7 @@ from sqlalchemy import event
 from pipelines import chunks as spooling
 from pipelines import receipts as telling
 from pipelines.intake import CHUNK
+from store import outbox
 from tests.pipelines.push.ground import Place, create, update
 from tests.pipelines.push.test_submit_file import case_id, forget, submit_lines
 
@@ -100,3 +101,17 @@ def test_progress_is_told_by_the_chunk(small: Place) -> None:
         pass
     first = CHUNK
     assert told == [(first, 0), (number, 0), (number, first), (number, number)]
+
+
+def test_a_large_submission_is_counted_by_postgresql_at_once(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, at its end, and not where a few are added; SQLite plans without figures."""
+    monkeypatch.setattr(outbox, "_MANY", 50)
+    statements: list[str] = []
+    with counted(place, statements):
+        submit_lines(place, *map(json.dumps, of_a_kind("updates", 49)))
+        few = statements.count("ANALYZE scsync_commands")
+        submit_lines(place, *map(json.dumps, of_a_kind("updates", 50)))
+    many = statements.count("ANALYZE scsync_commands")
+    assert (few, many) == (0, 0 if place.app.store.is_sqlite else 1)
