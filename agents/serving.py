@@ -68,7 +68,7 @@ class Serving:
             transport_security=_own_names() if door.is_open else _any_name(),
         )
         self._socket = bind(address, port)
-        self._server = QuietServer(quiet(Guard(app, door=door), lifespan="on"))
+        self._server = QuietServer(quiet(Guard(app, door=door)))
 
     @property
     def url(self) -> str:

@@ -42,13 +42,14 @@ def main() -> int:
             fill(parts.store, cases=asked.cases, commands=asked.commands, now=datetime.now(UTC))
             filled = time.monotonic() - begun
             print(f"{asked.cases:,} cases, {asked.commands:,} commands, filled in {filled:.0f} s")
-            return _measured(parts, asked.reps)
+            return _measured(parts, asked.reps, asked.settle)
 
 
-def _measured(parts: App, reps: int) -> int:
+def _measured(parts: App, reps: int, settle: float) -> int:
     slow = 0
     print(f"{'first':>8} {'median':>8} {'worst':>8}  ms")
     with TestClient(console(parts), base_url=_HERE, headers={"accept": "text/html"}) as client:
+        time.sleep(settle)
         for path in _pages(parts):
             took = [_took(client, path) for _ in range(reps + 1)]
             first, median, worst = took[0], statistics.median(took[1:]), max(took[1:])
@@ -87,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--commands", type=int, default=100_000)
     parser.add_argument("--reps", type=int, default=9, help="after the first, which warms up")
+    parser.add_argument("--settle", type=float, default=20.0, help="seconds from start to first")
     parser.add_argument("--url", help="an empty database; else a SQLite file of its own")
     return parser.parse_args()
 

@@ -1,11 +1,15 @@
 """The console as an ASGI application: its addresses, and what stands before them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from console import api, pages, probes, problems
+from console import api, pages, probes, problems, warmth
 from console.access import login
 from console.access.door import Door
 from console.access.gate import Gate
@@ -13,18 +17,20 @@ from console.access.headers import Headers
 from console.access.limits import guesses
 from console.access.route import Scoped
 from console.access.sessions import Sessions
+from console.answers import Answers
 from console.static_files import Static
 from worker.app import App
 
 
 def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     """Build the console of one account; beyond loopback it lets nobody in without a key."""
+    answers = Answers(parts.store)
     door, sessions, wrong = Door(parts, is_loopback=is_loopback), Sessions(parts.cipher), guesses()
     addresses = [
         *probes.routes(parts),
         *login.routes(door, sessions, wrong),
         *api.addresses(parts, is_open=door.is_open),
-        *pages.routes(parts),
+        *pages.routes(parts, answers),
     ]
     refuse_unscoped(addresses)
     rate = parts.settings.console_rate
@@ -35,9 +41,16 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
             Middleware(Gate, door=door, sessions=sessions, guesses=wrong, rate=rate),
         ],
         exception_handlers={HTTPException: problems.answer},
+        lifespan=partial(_kept_warm, parts, answers),
     )
     found.state.watch = parts.watch
     return found
+
+
+@asynccontextmanager
+async def _kept_warm(parts: App, answers: Answers, _served: Starlette) -> AsyncIterator[None]:
+    with warmth.kept(parts, answers):
+        yield
 
 
 def refuse_unscoped(routes: list[BaseRoute]) -> None:

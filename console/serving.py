@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 import uvicorn
@@ -34,13 +34,13 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def quiet(app: Any, *, lifespan: Literal["on", "off"] = "off") -> uvicorn.Config:
+def quiet(app: Any) -> uvicorn.Config:
     """Have an application served that speaks HTTP alone, and logs for itself."""
     return uvicorn.Config(
         app,
         http="h11",
         ws="none",
-        lifespan=lifespan,
+        lifespan="on",
         log_config=None,
         access_log=False,
         proxy_headers=False,

@@ -17,6 +17,7 @@ from models.group import Group
 from models.knowledge_article import KnowledgeArticle
 from models.milestone_type import MilestoneType
 from models.service_contract import ServiceContract
+from models.service_territory import ServiceTerritory
 from models.sobject import SObject
 from models.user import User
 from models.work_order import WorkOrder
@@ -38,6 +39,7 @@ CATALOG: tuple[type[SObject], ...] = (
     Case,
     CaseComment,
     CaseMilestone,
+    ServiceTerritory,
     WorkOrder,
     WorkOrderLineItem,
     KnowledgeArticle,

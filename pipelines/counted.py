@@ -1,7 +1,7 @@
 """Counts of rows, kept for whoever looks often: to count a million rows takes longer than a page.
 
-The first look counts. Later ones are given the last count at once, and where that is old, a new
-one is taken meanwhile.
+The first look counts. Later ones are given the last count at once, and where that is old and took
+long, a new one is taken meanwhile.
 """
 
 import threading
@@ -18,6 +18,7 @@ from store.engine import Store
 from store.errors import StoreError
 
 FRESH = 5.0  # s
+_SLOW = 0.02  # s: nobody waits for a count that takes longer, once there was one
 _REST = 30.0
 """So many times as long as a count took, it serves: counting is a thirtieth of a core at most."""
 
@@ -26,11 +27,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Counted:
-    """Live rows and tombstones, when they were counted, and for how long that will do."""
+    """Live rows and tombstones, when they were counted, and how many seconds that took."""
 
     rows: tuple[int, int]
     at: float
-    serves: float
+    took: float
+
+    @property
+    def serves(self) -> float:
+        """Seconds for which it will do."""
+        return max(FRESH, self.took * _REST)
 
 
 class Counts:
@@ -46,17 +52,18 @@ class Counts:
     def __call__(self, tx: Connection, model: type[SObject]) -> tuple[int, int]:
         """Count live rows and tombstones, or say how many there were a moment ago."""
         known = self._known.get(model)
-        if known is None:
+        if known and self._clock() - known.at <= known.serves:
+            return known.rows
+        if known is None or known.took < _SLOW:
             return self._count(tx, model).rows
-        if self._clock() - known.at > known.serves:
-            self._ask(model)
+        self._ask(model)
         return known.rows
 
     def _count(self, tx: Connection, model: type[SObject]) -> Counted:
         begun = self._clock()
         rows = records.count(tx, model)
         ended = self._clock()
-        found = Counted(rows, ended, max(FRESH, (ended - begun) * _REST))
+        found = Counted(rows, ended, ended - begun)
         self._known[model] = found
         return found
 

@@ -2,6 +2,7 @@
 
 from starlette.routing import BaseRoute
 
+from console.answers import Answers
 from console.pages import (
     accounts,
     command,
@@ -15,9 +16,10 @@ from console.pages import (
 )
 from worker.app import App
 
-_PAGES = (overview, objects, commands, command, reports, record, accounts, linking, doctor)
+_PAGES = (overview, objects, commands, command, record, accounts, linking, doctor)
 
 
-def routes(parts: App) -> list[BaseRoute]:
+def routes(parts: App, answers: Answers) -> list[BaseRoute]:
     """Give every page's address."""
-    return [address for page in _PAGES for address in page.routes(parts)]
+    simple = [address for page in _PAGES for address in page.routes(parts)]
+    return [*simple, *reports.routes(parts, answers)]

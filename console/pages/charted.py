@@ -100,7 +100,7 @@ _DIMENSIONS = {
         "work_orders",
         {
             "status": "status",
-            "territory": "territory_id",
+            "territory": "territory",
             "contract": "contract",
             "owner": "owner",
         },

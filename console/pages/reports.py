@@ -2,113 +2,33 @@
 
 import csv
 import io
-import time
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from threading import Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from console.access.route import route
+from console.answers import PAGE, Answers
 from console.pages import desk
 from console.pages.charted import chart_of, drill, record
 from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
-from store.errors import StoreError
-from store.reports import CATALOG, BadQuestion, Column, Report, reading
-from store.reports.reading import Rows
+from store.reports import CATALOG, BadQuestion, Report, reading
 from worker.app import App
 
-_SHOWN = 100
 _SIGNS = ("=", "!=", ">", ">=", "<", "<=")
 _OURS = frozenset({"order", "page", "column", "sign", "value", "done"})
-_KEPT = 128  # answers
-_FRESH = 10.0  # s
-_REST = 30.0  # so many times as long as an answer took, it serves
-_OLD = 300.0  # s: so long it is still shown, while the next one is being fetched
-
-log = structlog.get_logger()
 
 
-class Answer(NamedTuple):
-    """What a report said, and when."""
-
-    columns: tuple[Column, ...]
-    rows: Rows
-    total: int
-    at: float
-    serves: float
-
-
-class Answers:
-    """Answers kept for a moment: whoever pages, sorts and comes back asks the same again."""
-
-    def __init__(self, parts: App) -> None:
-        self._parts = parts
-        self._kept: dict[str, Answer] = {}
-        self._fetching = set[str]()
-        self._turn = Lock()
-
-    def get(self, name: str, where: Mapping[str, str], order: str | None, page: int) -> Answer:
-        """Ask, unless the answer is known; raises `BadQuestion`."""
-        key = repr((name, sorted(where.items()), order, page))
-        kept = self._kept.get(key)
-        if kept is None or (age := time.monotonic() - kept.at) > max(_OLD, kept.serves):
-            return self._asked(key, name, where, order, page)
-        if age >= kept.serves:
-            self._fetch(key, name, where, order, page)
-        return kept
-
-    def _fetch(self, key: str, *asked: Any) -> None:
-        """Ask again, while whoever looks is shown what is known."""
-        with self._turn:
-            if key in self._fetching:
-                return
-            self._fetching.add(key)
-
-        def fetch() -> None:
-            try:
-                self._asked(key, *asked)
-            except StoreError as error:
-                log.warning("report.unanswered", report=asked[0], why=str(error))
-            finally:
-                with self._turn:
-                    self._fetching.discard(key)
-
-        Thread(target=fetch, name="reports", daemon=True).start()
-
-    def _asked(
-        self, key: str, name: str, where: Mapping[str, str], order: str | None, page: int
-    ) -> Answer:
-        now = time.monotonic()
-        with self._parts.store.read() as tx:
-            columns, rows = stored.rows(
-                tx, name, where=where, order=order, limit=_SHOWN, offset=(page - 1) * _SHOWN
-            )
-            is_all = page == 1 and len(rows) < _SHOWN
-            total = len(rows) if is_all else stored.count(tx, name, where=where)
-        ended = time.monotonic()
-        answer = Answer(columns, rows, total, ended, max(_FRESH, (ended - now) * _REST))
-        with self._turn:
-            if key not in self._kept and len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = answer
-        return answer
-
-
-def routes(parts: App) -> list[BaseRoute]:
+def routes(parts: App, answers: Answers) -> list[BaseRoute]:
     """Answer at /reports and below."""
-    answers = Answers(parts)
-
-    def ask(name: str, where: Mapping[str, str]) -> Answer:
-        return answers.get(name, where, None, 1)
+    ask = answers.get
 
     def catalog(request: Request) -> Response:
         return show(
@@ -118,7 +38,7 @@ def routes(parts: App) -> list[BaseRoute]:
             reports=list(CATALOG.values()),
             tiles=desk.tiles(ask, parts.clock()),
             charts=desk.charts(ask),
-            fresh=_fresh(ask("open_cases_by", {"dimension": "status"})),
+            fresh=ask("open_cases_by", {"dimension": "status"}).fresh,
         )
 
     def one_report(request: Request) -> Response:
@@ -136,10 +56,10 @@ def routes(parts: App) -> list[BaseRoute]:
             report=report,
             columns=answer.columns[:-1],
             rows=[row[:-1] for row in answer.rows],
-            fresh=_fresh(answer),
+            fresh=answer.fresh,
             total=answer.total,
             page=page,
-            pages=-(-answer.total // _SHOWN),
+            pages=-(-answer.total // PAGE),
             where=where,
             order=order or report.order,
             signs=_SIGNS,
@@ -166,11 +86,6 @@ def routes(parts: App) -> list[BaseRoute]:
         route("/reports/{name}", one_report, scope=Scope.READ),
         route("/reports/{name}/csv", as_csv, scope=Scope.READ),
     ]
-
-
-def _fresh(answer: Answer) -> datetime | None:
-    found: datetime | None = answer.rows[0][-1] if answer.rows else None
-    return found
 
 
 class _Links:

@@ -10,7 +10,7 @@ from emulator.planting.words import ARTICLES, PLACES, PRODUCTS, SENTENCES
 from emulator.schema.work_order import STATUS_CATEGORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from emulator.planting.bed import Bed
     from emulator.planting.customers import Customers
@@ -18,24 +18,36 @@ if TYPE_CHECKING:
 
 _MOST_ORDERS = 20_000
 _LINES = 2
+_FAR_OFF_EVERY = 10
 _CLOSED = frozenset({"Completed", "Closed", "Canceled", "Cannot Complete"})
 _MOST_ARTICLES = 500
 _DRAFT_EVERY = 10
 
 
 def sow_work_orders(bed: Bed, people: People, customers: Customers, cases: list[str]) -> None:
-    count = min(_MOST_ORDERS, max(10, bed.cases // 10))
-    orders = bed.sow("WorkOrder", _ORDER, _orders(bed, people, customers, cases, count))
+    territories = bed.sow("ServiceTerritory", _TERRITORY, _territories(bed))
+    places = dict(zip(PLACES, territories, strict=True))
+    orders = bed.sow("WorkOrder", _ORDER, _orders(bed, people, customers, cases, places))
     bed.sow("WorkOrderLineItem", _LINE, _lines(bed, customers, orders))
-    bed.tables.skip_to("WorkOrder.WorkOrderNumber", count)
-    bed.tables.skip_to("WorkOrderLineItem.LineItemNumber", count * _LINES)
+    bed.tables.skip_to("WorkOrder.WorkOrderNumber", len(orders))
+    bed.tables.skip_to("WorkOrderLineItem.LineItemNumber", len(orders) * _LINES)
+
+
+_TERRITORY = "Name OwnerId IsActive City State Country"
+
+
+def _territories(bed: Bed) -> Iterator[tuple[Any, ...]]:
+    born = bed.stamp(0)
+    for _, city, state, _, country, *_ in PLACES:
+        name = f"{city} and around"
+        yield (born, born, bed.user_id, name, bed.user_id, 1, city, state, country)
 
 
 _ORDER = (
     "WorkOrderNumber OwnerId AccountId ContactId CaseId Subject Description Status "
     "StatusCategory IsClosed Priority Duration DurationType DurationInMinutes StartDate EndDate "
     "LineItemCount Subtotal TotalPrice GrandTotal Discount Street City State PostalCode Country "
-    "Latitude Longitude"
+    "Latitude Longitude ServiceTerritoryId"
 )
 
 
@@ -49,13 +61,19 @@ def _when(bed: Bed, n: int, count: int) -> tuple[int, int]:
 
 
 def _orders(
-    bed: Bed, people: People, customers: Customers, cases: list[str], count: int
+    bed: Bed,
+    people: People,
+    customers: Customers,
+    cases: list[str],
+    territories: Mapping[tuple[Any, ...], str],
 ) -> Iterator[tuple[Any, ...]]:
     owners, places = bed.deal(people.agents), bed.deal(PLACES)
     statuses = bed.deal(list(STATUS_CATEGORIES))
+    count = min(_MOST_ORDERS, max(10, bed.cases // 10))
     for n in range(count):
         created, modified = _when(bed, n, count)
-        account, status = n % len(customers.accounts), next(statuses)
+        account, status, place = n % len(customers.accounts), next(statuses), next(places)
+        territory = territories[place] if (n + 1) % _FAR_OFF_EVERY else None
         total = sum(_price(n, line) for line in range(_LINES))
         yield (
             *(bed.stamp(created), bed.stamp(modified), next(owners), f"{n + 1:08}", next(owners)),
@@ -64,7 +82,7 @@ def _orders(
             *(status, STATUS_CATEGORIES[status], int(status in _CLOSED)),
             *(("Low", "Medium", "High", "Critical")[n % 4], 2.0, "Hours", 120.0),
             *(bed.far(created + DAY), bed.far(created + DAY + 7200), _LINES),
-            *(total, total, total, 0.0, *next(places)),
+            *(total, total, total, 0.0, *place, territory),
         )
 
 

@@ -21,7 +21,7 @@ from emulator.schema.entitlement import ENTITLEMENT, MILESTONE_TYPE, SLA_PROCESS
 from emulator.schema.field import Field
 from emulator.schema.knowledge import KNOWLEDGE_KA, KNOWLEDGE_KAV
 from emulator.schema.organization import BUSINESS_HOURS, GROUP, ORGANIZATION, RECORD_TYPE, USER
-from emulator.schema.work_order import WORK_ORDER, WORK_ORDER_LINE_ITEM
+from emulator.schema.work_order import SERVICE_TERRITORY, WORK_ORDER, WORK_ORDER_LINE_ITEM
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -35,7 +35,7 @@ CATALOG = (
     *(ACCOUNT, CONTACT, PRODUCT2, PRICEBOOK2, PRICEBOOK_ENTRY, ASSET),
     *(SLA_PROCESS, MILESTONE_TYPE, SERVICE_CONTRACT, CONTRACT_LINE_ITEM, CONTRACT, ENTITLEMENT),
     *(CASE, CASE_COMMENT, CASE_HISTORY, CASE_MILESTONE),
-    *(WORK_ORDER, WORK_ORDER_LINE_ITEM, KNOWLEDGE_KA, KNOWLEDGE_KAV),
+    *(SERVICE_TERRITORY, WORK_ORDER, WORK_ORDER_LINE_ITEM, KNOWLEDGE_KA, KNOWLEDGE_KAV),
 )
 
 

@@ -1,4 +1,4 @@
-"""Work orders and their lines."""
+"""Work orders with their lines, and the territories where they are done."""
 
 from emulator.schema.field import (
     address,
@@ -31,6 +31,23 @@ _STATUSES = "|".join(STATUS_CATEGORIES)
 _CATEGORIES = "|".join((*STATUS_CATEGORIES.values(), "None"))
 _PRIORITIES = "Low|Medium|High|Critical"
 
+SERVICE_TERRITORY = SObject(
+    "ServiceTerritory",
+    "0Hh",
+    (
+        text("Name", "cu", name_field=True),
+        reference("OwnerId", "cu", "User Group", default_picked=True),
+        area("Description"),
+        boolean("IsActive"),
+        reference("ParentTerritoryId", to="ServiceTerritory", children="ChildServiceTerritories"),
+        double("TypicalInTerritoryTravelTime"),
+        integer("AvgTravelTime"),
+        *address(),
+    ),
+    label="Service Territory",
+    plural="Service Territories",
+)
+
 WORK_ORDER = SObject(
     "WorkOrder",
     "0WO",
@@ -42,6 +59,7 @@ WORK_ORDER = SObject(
         *each(reference, "Pricebook2Id BusinessHoursId"),
         reference("ParentWorkOrderId", to="WorkOrder", children="ChildWorkOrders"),
         reference("RootWorkOrderId", "n", "WorkOrder"),
+        reference("ServiceTerritoryId", children="WorkOrders"),
         text("Subject"),
         area("Description"),
         pick("Status", values=_STATUSES, default="New"),
@@ -76,6 +94,7 @@ WORK_ORDER_LINE_ITEM = SObject(
         reference("OrderId"),
         reference("PricebookEntryId"),
         reference("RootWorkOrderLineItemId", "n", "WorkOrderLineItem"),
+        reference("ServiceTerritoryId", children="WorkOrderLineItems"),
         pick("Status", values=_STATUSES, length=40, default="New"),
         pick("Priority", values=_PRIORITIES, length=40),
         pick("DurationType", values="Hours|Minutes", length=40),

@@ -5,6 +5,9 @@ OWNER = "coalesce(u.name, q.name)"
 SAYS_OWNER = "The name of the user or queue that owns it."
 KIND = "y.name"
 """What a milestone is called, beside `kind`."""
+TERRITORY = "coalesce(t.name, w.service_territory_id)"
+"""Where work is done, beside `territory("w")`."""
+SAYS_TERRITORY = "The territory's name; its Id, if the store does not know the name."
 
 
 def owner(alias: str) -> str:
@@ -25,4 +28,12 @@ def kind(alias: str) -> str:
     return (
         f"\nLEFT JOIN milestone_types y ON y.id = {alias}.milestone_type_id"
         " AND y.deleted_at IS NULL"
+    )
+
+
+def territory(alias: str) -> str:
+    """Join the territory of work, which only orgs with Field Service have."""
+    return (
+        f"\nLEFT JOIN service_territories t ON t.id = {alias}.service_territory_id"
+        " AND t.deleted_at IS NULL"
     )

@@ -31,6 +31,7 @@ def work_orders(d: Dialect) -> Report:
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
             Column("case_number", Kind.TEXT, "The case that it is for.", "c.case_number"),
             Column("territory_id", Kind.TEXT, "Its service territory.", "w.service_territory_id"),
+            Column("territory", Kind.TEXT, names.SAYS_TERRITORY, names.TERRITORY),
             Column("contract_id", Kind.TEXT, "Its service contract.", "w.service_contract_id"),
             Column("contract", Kind.TEXT, "The contract's name.", "s.name"),
             Column("start_date", Kind.INSTANT, "When it is to begin.", "w.start_date"),
@@ -43,7 +44,7 @@ def work_orders(d: Dialect) -> Report:
                 f"CASE WHEN {_is_overdue(d)} THEN {d.days('w.end_date', d.now)} END",
             ),
         ),
-        body=f"""FROM work_orders w {names.owner("w")}{names.account("w")}
+        body=f"""FROM work_orders w {names.owner("w")}{names.account("w")}{names.territory("w")}
 LEFT JOIN cases c ON c.id = w.case_id AND c.deleted_at IS NULL
 {_CONTRACT}
 WHERE {_OPEN}""",
@@ -53,7 +54,7 @@ WHERE {_OPEN}""",
 def work_orders_by(d: Dialect) -> Report:
     sides = {
         "status": ("w.status", ""),
-        "territory": ("w.service_territory_id", ""),
+        "territory": (names.TERRITORY, names.territory("w")),
         "contract": ("coalesce(s.name, w.service_contract_id)", _CONTRACT),
         "owner": (f"coalesce({names.OWNER}, w.owner_id)", names.owner("w")),
     }

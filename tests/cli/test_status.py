@@ -55,5 +55,5 @@ def test_objects_that_are_not_read_are_not_called_well(bare: Desk) -> None:
         bare.settings = login(org)
         assert bare.run("pull").code == 0
     said = bare.run("status").out
-    assert re.match(r"all is well with 14 of 16 objects; the others are not read\n", said), said
+    assert re.match(r"all is well with 15 of 17 objects; the others are not read\n", said), said
     assert re.search(r"^Entitlement: .*no Entitlement", said, re.MULTILINE)

@@ -208,7 +208,7 @@ def test_an_object_the_org_lacks_is_skipped_and_said(bare: Desk) -> None:
 
 
 def test_a_quiet_pull_costs_a_call_for_five_objects(filled: Desk, org: Emulator) -> None:
-    """The verb asks as the daemon does: sixteen objects, four calls."""
+    """The verb asks as the daemon does: seventeen objects, four calls."""
     filled.run("pull")
     org.control("DELETE", "requests")
     assert filled.run("pull").code == 0

@@ -11,6 +11,7 @@ from models.outbox import CommandState
 from store import accounts, findings
 from tests.console.browsing import Page
 from tests.pipelines.push.ground import Place, create, update
+from tests.worker.conftest import eventually
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z]+="(\\.|[^"\\])*"(,[a-z]+="[^"]*")*\})? -?[0-9.e+]+')
 
@@ -71,7 +72,7 @@ def test_metrics_are_what_prometheus_reads(http: httpx.Client, place: Place) -> 
     place.submit(create(Subject="One", Origin="Web"))
     lines = http.get("/metrics").text.splitlines()
     assert [one for one in lines if not one.startswith("# ") and not SAMPLE.fullmatch(one)] == []
-    assert figure(http, 'scsync_rows{object="User"}') == pulled.rows_written
+    eventually(lambda: figure(http, 'scsync_rows{object="User"}') == pulled.rows_written)
     assert figure(http, 'scsync_commands{state="pending"}') == 1
     assert figure(http, 'scsync_freshness_seconds{object="User"}') >= 0
 

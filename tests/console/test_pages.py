@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from console.pages import reports as report_pages
 from emulator.server import Emulator
 from models.api_key import Scope
 from models.finding import FindingKind
@@ -263,24 +262,6 @@ def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Pla
     for query in ("column=nmae&value=1", "order=nmae", "age_days=old"):
         browser.see(f"/reports/open_cases?{query}", 400)
     browser.see("/reports/open_caess", 404)
-
-
-def test_an_answer_that_has_served_is_shown_while_the_next_is_fetched(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A page that is looked at again and again never waits for its view, nor shows what is old."""
-    monkeypatch.setattr(report_pages, "_FRESH", 0.0)
-    monkeypatch.setattr(report_pages, "_REST", 0.0)
-    answers = report_pages.Answers(place.app)
-
-    def ask() -> report_pages.Answer:
-        return answers.get("open_cases_by", {"dimension": "status"}, None, 1)
-
-    first = ask()
-    assert ask() is first
-    eventually(lambda: ask() is not first)
-    monkeypatch.setattr(report_pages, "_OLD", 0.0)
-    assert ask() is not ask()
 
 
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:

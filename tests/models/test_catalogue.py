@@ -28,6 +28,7 @@ TABLES = {
     "Case": "cases",
     "CaseComment": "case_comments",
     "CaseMilestone": "case_milestones",
+    "ServiceTerritory": "service_territories",
     "WorkOrder": "work_orders",
     "WorkOrderLineItem": "work_order_line_items",
     "Knowledge__kav": "knowledge_articles",
@@ -138,7 +139,8 @@ def test_a_name_that_breaks_the_rule_is_said_once():
 def test_what_commands_create_carries_a_key():
     """Only what no command creates does without the external id."""
     keyed = {model.sobject for model in CATALOG if model.upsert_key == "Sync_Key__c"}
-    assert keyed == TABLES.keys() - {"User", "Group", "MilestoneType", "CaseMilestone"}
+    others = {"User", "Group", "MilestoneType", "CaseMilestone", "ServiceTerritory"}
+    assert keyed == TABLES.keys() - others
     assert all(by_name(name).table().c.sync_key__c.type.length == 64 for name in keyed)
 
 

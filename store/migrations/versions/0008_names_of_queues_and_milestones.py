@@ -7,6 +7,7 @@ from alembic import op
 
 from models.columns import UtcDateTime
 from models.control import Json
+from store.migrations.joining import join
 
 revision: str = "0008"
 down_revision: str | None = "0007"
@@ -15,7 +16,8 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    had_groups = join(
+        "Group",
         "groups",
         *_system(),
         sa.Column("name", sa.Text(), nullable=True),
@@ -24,15 +26,16 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("owner_id", sa.String(length=18), nullable=True),
         sa.Column("does_send_email_to_members", sa.Boolean(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
     )
-    op.create_table(
+    if had_groups:  # of which the catalogue reads the queues
+        op.execute("DELETE FROM groups WHERE type IS NULL OR type <> 'Queue'")
+    join(
+        "MilestoneType",
         "milestone_types",
         *_system(),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("recurrence_type", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
     )
 
 

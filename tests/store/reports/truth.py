@@ -14,6 +14,7 @@ _ASKED = {
     "User": "Id Name IsActive UserType",
     "Group": "Id Name Type",
     "MilestoneType": "Id Name",
+    "ServiceTerritory": "Id Name",
     "Account": "Id Name",
     "Case": "Id CaseNumber Subject Status Priority Origin OwnerId AccountId CreatedDate IsEscalated"
     " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped",
@@ -390,6 +391,7 @@ def work_orders(t: Truth, now: datetime) -> Rows:
             "account": t.account(one),
             "case_number": t.cases.get(one["CaseId"], {}).get("CaseNumber"),
             "territory_id": one["ServiceTerritoryId"],
+            "territory": t.find("ServiceTerritory", one["ServiceTerritoryId"]).get("Name"),
             "contract_id": one["ServiceContractId"],
             "contract": t.find("ServiceContract", one["ServiceContractId"]).get("Name"),
             "start_date": one["StartDate"],
@@ -407,7 +409,8 @@ def work_orders_by(t: Truth, now: datetime) -> Rows:
     for one in (order for order in t["WorkOrder"] if not order["IsClosed"]):
         contract = t.find("ServiceContract", one["ServiceContractId"])
         groups["status", one["Status"]].append(one)
-        groups["territory", one["ServiceTerritoryId"]].append(one)
+        territory = t.find("ServiceTerritory", one["ServiceTerritoryId"])
+        groups["territory", territory.get("Name")].append(one)
         groups["contract", contract.get("Name") or one["ServiceContractId"]].append(one)
         groups["owner", t.owner(one) or one["OwnerId"]].append(one)
     return [

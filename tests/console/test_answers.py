@@ -1,0 +1,138 @@
+"""Answers of reports: made once for all who ask, kept, and made before anybody asks."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from console import warmth
+from console.answers import Answer, Answers
+from emulator.server import Emulator
+from store.engine import Store
+from store.reports import CATALOG, BadQuestion
+from tests.console.browsing import browsing, pull
+from tests.pipelines.push.ground import Place
+from tests.worker.conftest import eventually
+
+ASKED = re.compile(r"report_(\w+)")
+
+
+@pytest.fixture(scope="module")
+def org() -> Iterator[Emulator]:
+    with Emulator(cases=200) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
+    place = Place(org, sqlite_store_url)
+    with closing(place.app):
+        place.app.link_from_settings()
+        pull(place)
+        yield place
+
+
+@contextmanager
+def listening(store: Store, *, slow: float = 0.0) -> Iterator[Counter[str]]:
+    """Count what views are asked, each question so many seconds slower."""
+    asked = Counter[str]()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if name := ASKED.search(statement):
+            asked[name[1]] += 1
+            time.sleep(slow)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+
+
+def test_an_answer_that_has_served_is_shown_while_the_next_is_fetched(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits twice for what takes long, nor is shown what is old."""
+    monkeypatch.setattr("console.answers._FRESH", 0.0)
+    monkeypatch.setattr("console.answers._REST", 0.0)
+    monkeypatch.setattr("console.answers._SLOW", 0.0)
+    answers = Answers(place.app.store)
+
+    def ask() -> Answer:
+        return answers.get("open_cases_by", {"dimension": "status"})
+
+    first = ask()
+    assert ask() is first
+    eventually(lambda: ask() is not first)
+    answers.shown_for = 0.0
+    assert ask() is not ask()
+
+
+def test_a_quick_answer_is_never_old(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked of an empty store is not shown once the first load is through."""
+    monkeypatch.setattr("console.answers._FRESH", 0.0)
+    monkeypatch.setattr("console.answers._SLOW", 60.0)
+    monkeypatch.setattr("console.answers._REST", 0.0)
+    answers = Answers(place.app.store)
+    assert answers.get("agents_load", {}) is not answers.get("agents_load", {})
+
+
+def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
+    """Ten people who open a large desk cost the store one question; what is wrong, all are told."""
+    answers, together = Answers(place.app.store), Barrier(10)
+
+    def ask(where: dict[str, str]) -> Answer | str:
+        together.wait(30)
+        try:
+            return answers.get("open_cases_by", where)
+        except BadQuestion as error:
+            return str(error)
+
+    with ThreadPoolExecutor(10) as pool, listening(place.app.store, slow=0.5) as asked:
+        good = [*pool.map(ask, [{"dimension": "status"}] * 10)]
+        bad = [*pool.map(ask, [{"dimensoin": "status"}] * 10)]
+    assert asked == {"open_cases_by": 1}
+    assert all(one is good[0] for one in good)
+    assert all("dimensoin" in str(one) for one in bad)
+
+
+def test_the_first_who_looks_does_not_wait(place: Place) -> None:
+    """Where a view takes a second, the console has asked it before the page is opened."""
+    with listening(place.app.store) as asked, browsing(place) as browser:
+        eventually(lambda: asked.keys() == CATALOG.keys())
+        time.sleep(0.5)
+        asked.clear()
+        browser.see("/")
+        browser.see("/reports")
+        for name in CATALOG:
+            browser.see(f"/reports/{name}")
+    assert asked == {}
+
+
+def test_a_store_that_does_not_answer_is_asked_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known is shown meanwhile; the console neither dies of it nor asks without end."""
+    monkeypatch.setattr(warmth, "_REST", 0.1)
+    monkeypatch.setattr(warmth, "_SHARE", 1)
+    monkeypatch.setattr("console.answers._FRESH", 0.0)
+    monkeypatch.setattr("console.answers._REST", 0.0)
+    answers = Answers(place.app.store)
+    with listening(place.app.store) as asked, warmth.kept(place.app, answers):
+        eventually(lambda: asked["work_orders"] > 0)
+        with place.app.store.begin() as tx:
+            tx.exec_driver_sql("ALTER TABLE scsync_watermarks RENAME TO away")
+        time.sleep(1)
+        asked.clear()
+        time.sleep(0.5)
+        assert asked == {}
+        with place.app.store.begin() as tx:
+            tx.exec_driver_sql("ALTER TABLE away RENAME TO scsync_watermarks")
+        eventually(lambda: asked["work_orders"] > 0)
