@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from cli import progress
-from cli.context import FAILED, Context, Json, context, print_json
+from cli.context import FAILED, NEEDS_A_PERSON, Context, Json, context, print_json
+from models.finding import FindingKind
 from models.run import RunOutcome
 from pipelines.cycle import Cycle
 from pipelines.pull import Pulled
+from store import findings
 from worker.app import App
 
 _PATIENCE = 30.0  # s for what another process is pulling
@@ -39,6 +41,7 @@ def register(app: typer.Typer, panel: str) -> None:
         started = time.monotonic()
         with ctx.app() as parts:
             results = cycle(ctx, parts, objects or [], backfill=backfill)
+            odd = _odd(parts, results)
         if json:
             print_json([_fields(result) for result in results])
         else:
@@ -47,8 +50,10 @@ def register(app: typer.Typer, panel: str) -> None:
         for outcome, meaning in _INCOMPLETE.items():
             if outcome in outcomes:
                 ctx.say(meaning)
-        if outcomes & _INCOMPLETE.keys():
-            raise typer.Exit(FAILED)
+        for message in odd:
+            ctx.say(f"needs you: {message}")
+        if odd or outcomes & _INCOMPLETE.keys():
+            raise typer.Exit(NEEDS_A_PERSON if odd else FAILED)
 
 
 def cycle(ctx: Context, parts: App, objects: list[str], *, backfill: bool = False) -> list[Pulled]:
@@ -74,6 +79,17 @@ def cycle(ctx: Context, parts: App, objects: list[str], *, backfill: bool = Fals
                 break
             time.sleep(_LOOK_EVERY if models else 0)
     return list(results.values())
+
+
+def _odd(parts: App, results: list[Pulled]) -> list[str]:
+    """Say which objects showed no rows where there were many: an empty answer is no failure."""
+    pulled = {result.sobject for result in results}
+    with parts.store.read() as tx:
+        return [
+            f"{one.sobject}: {one.message}"
+            for one in findings.every(tx)
+            if one.kind == FindingKind.ZERO_ROWS and one.sobject in pulled
+        ]
 
 
 def _show(ctx: Context, results: list[Pulled], seconds: float) -> None:

@@ -165,6 +165,7 @@ class Backfiller:
         why = self._why_not_bulk(plan, found)
         if why is None:
             try:
+                found = self._with_job(plan, found)
                 self._by_bulk(plan, found)
             except _Failed as error:
                 self._over_again(plan, found, str(error))
@@ -185,15 +186,20 @@ class Backfiller:
             return "some values go to extra, which Bulk cannot tell"
         return f"{found.jobs} Bulk jobs came to nothing" if found.jobs >= MOST_JOBS else None
 
-    def _by_bulk(self, plan: Plan, found: Backfill) -> None:
-        """Have one job make the result, and lay its pages out."""
+    def _with_job(self, plan: Plan, found: Backfill) -> Backfill:
+        """Have one job make the result, unless one does already."""
         sobject = plan.model.sobject
-        job_id = found.job_id
-        if job_id is None:
-            query = soql.select(plan.asked, sobject, where=plan.scoped("") or None)
-            job_id = self.road.client.create_query_job(query, include_deleted=True).id
-            self._note(plan, job_id=job_id, job_moved_at=self.road.clock())
-            log.info("bulk.job_created", object=sobject, job=job_id)
+        if found.job_id:
+            return found
+        query = soql.select(plan.asked, sobject, where=plan.scoped("") or None)
+        job_id = self.road.client.create_query_job(query, include_deleted=True).id
+        self._note(plan, job_id=job_id, job_moved_at=self.road.clock())
+        log.info("bulk.job_created", object=sobject, job=job_id)
+        return found.model_copy(update={"job_id": job_id})
+
+    def _by_bulk(self, plan: Plan, found: Backfill) -> None:
+        """Lay out the pages of the job's result."""
+        sobject, job_id = plan.model.sobject, str(found.job_id)
         job = self._completed(plan, job_id)
         pages = self._pages(job)
         mode = BackfillMode.CHAINED if pages is None else BackfillMode.BULK

@@ -21,13 +21,14 @@ function dataset(spec, series, index) {
 
 function options(spec) {
   const ink = token("--dim"), line = token("--line"), flat = spec.kind === "bars";
+  const few = spec.kind === "bar" && spec.labels.length < 9; // kinds of things, each with its name
   const values = {
     beginAtZero: true, stacked: spec.stacked, grid: { color: line }, border: { display: false },
     ticks: { color: ink, maxTicksLimit: 6 }, title: { display: Boolean(spec.unit), text: spec.unit, color: ink },
   };
   const names = {
     stacked: spec.stacked, grid: { display: false }, border: { color: line },
-    ticks: { color: ink, maxRotation: 0, autoSkip: true, autoSkipPadding: 12 },
+    ticks: { color: ink, maxRotation: few ? 45 : 0, autoSkip: !few, autoSkipPadding: 12 },
   };
   return {
     animation: false, responsive: true, maintainAspectRatio: false, indexAxis: flat ? "y" : "x",

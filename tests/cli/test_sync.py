@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -227,6 +229,22 @@ def test_what_waits_for_api_calls_is_told_as_incomplete(bare: Desk) -> None:
         held = bare.run("pull", "User")
     assert (held.code, "waits for API calls" in held.said) == (1, True)
     assert "held" in held.out
+
+
+def test_nothing_where_there_was_much_needs_a_person(bare: Desk) -> None:
+    """An org that hides its cases by sharing answers as if there were none, and no call fails."""
+    with Emulator(cases=200) as org:
+        bare.settings = login(org)
+        assert bare.run("pull", "Case").code == 0
+        with closing(sqlite3.connect(bare.folder / "scsync.db")) as store:
+            ids = [one for (one,) in store.execute("SELECT id FROM cases")]
+        org.control("POST", "sharing", {"hide": ids})
+        empty = bare.run("pull", "Case", "--backfill")
+        org.control("POST", "sharing", {"show": ids})
+        again = bare.run("pull", "Case", "--backfill")
+    assert (empty.code, again.code) == (3, 0)
+    assert "needs you: Case: a read from the beginning brought no rows, while 200" in empty.said
+    assert "needs you" not in again.said
 
 
 def test_a_wrong_api_version_is_no_missing_object(bare: Desk, own_org: Emulator) -> None:

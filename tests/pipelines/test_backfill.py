@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from emulator.server import Emulator
 from models import by_name
@@ -247,9 +248,12 @@ def test_a_job_that_stands_still_is_aborted_and_replaced(reader: Reader) -> None
 
 
 def test_a_job_that_fails_is_replaced(reader: Reader) -> None:
-    """The org gives up on a job: another one is made."""
+    """The org gives up on a job: another one is made at once, and the failed one cleared away."""
     reader.org.bulk(fail=1)
-    assert _load(reader).outcome == "ok"
+    with capture_logs() as lines:
+        assert _load(reader).outcome == "ok"
+    told = [line for line in lines if line["event"] == "backfill.over_again"]
+    assert len(told) == 1, told
     assert (_state(reader).mode, _state(reader).jobs) == ("bulk", 1)
     assert differences(reader.org, reader.store, "Case") == []
 
