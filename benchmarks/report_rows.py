@@ -5,7 +5,7 @@ from typing import Protocol
 from store.engine import Store
 
 ACCOUNTS, AGENTS, CONTRACTS, ORDERS, ARTICLES = 20_000, 150, 10_000, 20_000, 500
-COMMENTS, MILESTONES = 300_000, 200_000
+COMMENTS, MILESTONES, TERRITORIES = 300_000, 200_000, 12
 SPAN = 730.0  # days
 
 _WORDS = "The customer says that it does not do what the leaflet says it should do. " * 8
@@ -87,6 +87,7 @@ def _tables(d: Words, cases: int) -> dict[str, tuple[int, Columns]]:
         "cases": (cases, _case(d, cases)),
         "case_comments": (min(COMMENTS, cases), _comment(d, cases)),
         "case_milestones": (min(MILESTONES, cases), _milestone(d, cases)),
+        "service_territories": (TERRITORIES, _named(d, "0Hh", "Region")),
         "work_orders": (ORDERS, _order(d, cases)),
         "knowledge_articles": (ARTICLES, _article(d)),
         "record_history": (cases // 100 + cases, _history(d, cases)),
@@ -210,7 +211,7 @@ def _order(d: Words, cases: int) -> Columns:
         "account_id": d.id("001", "i"),
         "case_id": _some(d, "500", cases),
         "service_contract_id": _some(d, "810", CONTRACTS),
-        "service_territory_id": _some(d, "0Hh", 12),
+        "service_territory_id": _some(d, "0Hh", TERRITORIES),
         "status": "'New'",
         "is_closed": "i % 3 > 0",
         "end_date": d.ago("i % 700 - 30"),
