@@ -17,7 +17,7 @@ from pipelines.link import Linked
 from pipelines.outlook import Outlook, outlook
 from pipelines.terms import Terms
 from salesforce.authorize import Authorization
-from salesforce.errors import SalesforceError
+from salesforce.errors import GrantDead, SalesforceError
 from store.accounts import DEFAULT
 from worker.app import App
 
@@ -90,7 +90,9 @@ def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:
     """Go by the token that somebody put into the settings, else by the browser."""
     given = ctx.settings.refresh_token
     if given is not None and in_browser is None and parts.name == DEFAULT:
-        return parts.link(given.get_secret_value())
+        if linked := _from_settings(parts, given.get_secret_value()):
+            return linked
+        ctx.say("SCSYNC_REFRESH_TOKEN has made a link before, and may be spent: approve anew")
     port = ctx.settings.callback_port
     authorization = Authorization(parts.credentials, callback_url(port), parts.scopes)
     ctx.say(f"the app's callback URLs must hold, to the letter: {authorization.redirect_uri}")
@@ -100,6 +102,16 @@ def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:
         answer = browser.visit(authorization, port, ctx.say)
     with parts.linker() as linker:
         return linker.by_approval(authorization.finish(linker.http, answer))
+
+
+def _from_settings(parts: App, token: str) -> Linked | None:
+    """Link by the settings' token; None if it has made a link before, and may be spent."""
+    try:
+        return parts.link_from_settings()
+    except GrantDead as error:
+        if error.code != "WRONG_SECRET_KEY":
+            raise
+    return parts.link(token)  # what made the last link is lost with the key; the org knows
 
 
 def _by_client_credentials(parts: App) -> Linked:

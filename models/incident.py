@@ -26,6 +26,7 @@ class IncidentKind(StrEnum):
     VANISHED = "vanished"
     DRIFT = "drift"
     GRANT_DEAD = "grant_dead"
+    LOGIN_REFUSED = "login_refused"
     DEAD_COMMANDS = "dead_commands"
     BUDGET_HELD = "budget_held"
     NO_WORKER = "no_worker"
@@ -52,6 +53,10 @@ _SORTS = {
     ),
     IncidentKind.GRANT_DEAD: Sort(
         "The org takes our grant no more", "Run scsync link; work resumes by itself."
+    ),
+    IncidentKind.LOGIN_REFUSED: Sort(
+        "The login host refuses us",
+        "Do what the message says; work goes on by itself then.",
     ),
     IncidentKind.DEAD_COMMANDS: Sort(
         "Commands are dead",

@@ -52,6 +52,10 @@ class LinkedAccount(Control, table=True):
     private_key: str | None = Field(default=None, sa_column=Column(Text))
     # The SCSYNC_REFRESH_TOKEN that made this link, encrypted: only another one links anew.
     linked_from: str | None = Field(default=None, sa_column=Column(Text))
+    # The digest of a refresh token that was sent to make a link and was not answered, if any is.
+    presented: str | None = Field(default=None, sa_column=Column(String(64)))
+    # Whether a person approved this grant for us alone: then it is ours to revoke.
+    approved: bool | None = Field(default=None, sa_column=Column(Boolean))
     version: int = Field(
         default=0, sa_column=Column(Integer, nullable=False, server_default=text("0"))
     )

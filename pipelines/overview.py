@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from models.backfill import Backfill, BackfillState
 from models.finding import Finding, FindingKind
-from models.incident import Incident
+from models.incident import Incident, IncidentKind
 from models.linked_account import AccountState, LinkedAccount
 from models.outbox import CommandState
 from models.run import Run
@@ -95,6 +95,11 @@ class Overview:
         elif self.account.state == AccountState.DEAD:
             why = self.account.reason or "its grant is dead. Run scsync link."
             reasons.append(f"account {self.account.name} cannot work: {why}")
+        reasons += [
+            f"the login is refused: {one.message}"
+            for one in self.incidents
+            if one.kind == IncidentKind.LOGIN_REFUSED
+        ]
         silent = [one for one in self.objects if one.silent_for]
         if silent and self.account and self.account.state == AccountState.LINKED:
             longest = max(one.silent_for for one in silent if one.silent_for)

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cryptography.fernet import InvalidToken
+from sqlalchemy import Connection
 
+from models.incident import IncidentKind
 from models.linked_account import AccountState, LinkedAccount
 from salesforce.errors import GrantDead
 from salesforce.vault import LEASE, Lease, Token
-from store import accounts
+from store import accounts, incidents
+from store.clock import common
 from store.engine import Store
 from store.errors import LeaseLost
 
@@ -62,17 +65,17 @@ class AccountVault:
     def lease(self, seen_version: int, owner: str) -> Lease | None:
         self._known = None
         with self._store.read() as tx:
-            if not accounts.is_free(tx, self._name, seen=seen_version, now=self._clock()):
+            if not accounts.is_free(tx, self._name, seen=seen_version, now=self._now(tx)):
                 return None
         with self._store.begin() as tx:
             won = accounts.lease(
-                tx, self._name, seen=seen_version, owner=owner, now=self._clock(), span=self._span
+                tx, self._name, seen=seen_version, owner=owner, now=self._now(tx), span=self._span
             )
         return Lease(won.owner, in_doubt=won.in_doubt) if won else None
 
     def sending(self, owner: str) -> bool:
         with self._store.begin() as tx:
-            return accounts.sending(tx, self._name, owner=owner, now=self._clock())
+            return accounts.sending(tx, self._name, owner=owner, now=self._now(tx))
 
     def store(self, token: Token) -> Token:
         self._known = None
@@ -94,10 +97,21 @@ class AccountVault:
         with self._store.begin() as tx:
             accounts.lapse(tx, self._name, owner=owner)
 
+    def refused(self, reason: str) -> None:
+        kind, now = IncidentKind.LOGIN_REFUSED, self._clock()
+        with self._store.begin() as tx:
+            if any(one.kind == kind and one.message != reason for one in incidents.still_open(tx)):
+                incidents.close(tx, kind, now=now)
+            incidents.open_(tx, kind, reason, now=now)
+
     def bury(self, reason: str, owner: str) -> None:
         self._known = None
         with self._store.begin() as tx:
             accounts.bury(tx, self._name, reason, owner=owner, now=self._clock())
+
+    def _now(self, tx: Connection) -> datetime:
+        # Whoever thinks a lease over before its time would send a token that is being spent.
+        return common(tx, self._clock)
 
     def _token(self, account: LinkedAccount) -> Token:
         return Token(

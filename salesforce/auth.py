@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from salesforce.vault import Token, TokenVault
 
 PATIENCE = timedelta(seconds=30)  # for somebody else's refresh, which usually takes one second
+_ASK_WHERE_EVERY = 300.0  # s
 _POLL = 0.05  # s, between looks at the vault while somebody else refreshes
 
 
@@ -57,6 +58,9 @@ class TokenAuth(httpx.Auth):
         )
         self._foresight = foresight
         self._patience = patience.total_seconds()
+        self._http = http
+        self._witness = witness
+        self._looked_for_org = 0.0
         self._queue = threading.Lock()
         self._failures = 0
         self._failure: SalesforceError | None = None
@@ -73,6 +77,27 @@ class TokenAuth(httpx.Auth):
         response = yield _addressed(request, target, token)
         if _session_expired(response):
             yield _addressed(request, target, self.renew(token))
+
+    def has_moved(self, url: httpx.URL) -> bool:
+        """Tell whether the org lives elsewhere by now than at this address, which does not answer.
+
+        Only a refresh tells. Since every refresh is a risk under rotation, it is made when the
+        login host is seen to answer, and once in some minutes.
+        """
+        token = self._vault.current()
+        if not _is_at(token, url):
+            return True
+        now = time.monotonic()
+        if self._looked_for_org and now - self._looked_for_org < _ASK_WHERE_EVERY:
+            return False
+        self._looked_for_org = now
+        try:
+            self._witness(self._http, token)
+            return not _is_at(self.renew(token), url)
+        except GrantDead:
+            raise
+        except SalesforceError:
+            return False  # nobody answers: what the call itself met is to be told
 
     def renew(self, seen: Token) -> Token:
         """Return a token newer than the one seen, refreshing it unless somebody else does."""
@@ -119,6 +144,10 @@ def _addressed(request: httpx.Request, target: str, token: Token) -> httpx.Reque
     request.headers["Host"] = request.url.netloc.decode("ascii")
     request.headers["Authorization"] = f"Bearer {token.access_token}"
     return request
+
+
+def _is_at(token: Token, url: httpx.URL) -> bool:
+    return httpx.URL(token.instance_url).netloc == url.netloc
 
 
 def _session_expired(response: httpx.Response) -> bool:

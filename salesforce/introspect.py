@@ -31,6 +31,8 @@ class Described(msgspec.Struct, frozen=True):
 
     active: bool
     scope: str = ""
+    sub: str = ""
+    """Whose it is: an identity URL, /id/{org}/{user}."""
     exp: int | None = None
     """When it ends, in seconds since 1970, by the org's clock."""
 

@@ -12,7 +12,7 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from salesforce.errors import GrantDead, SalesforceError, Unavailable
+from salesforce.errors import GrantDead, Misconfigured, SalesforceError, Unavailable
 from salesforce.refusals import BUSY
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Refresher:
         except GrantDead as error:
             return self._buried(token, lease, error)
         except SalesforceError as error:
+            if isinstance(error, Misconfigured):
+                self._vault.refused(str(error))
             if error.outcome_unknown or lease.in_doubt:
                 self._vault.lapse(lease.owner)
             else:

@@ -104,7 +104,7 @@ class Session:
         request = self._admitted(call)
         with self._watch(call.kind, call.method) as answered:
             try:
-                response = self._http.send(request, auth=self._auth, stream=True)
+                response = self._sent(request)
             except httpx.RequestError as error:
                 raise _lost(call, error) from error
             try:
@@ -143,11 +143,26 @@ class Session:
         )
 
     def _exchange(self, request: httpx.Request) -> wire.Reply:
-        response = self._http.send(request, auth=self._auth, stream=True)
+        response = self._sent(request)
         try:
             return wire.Reply(response.status_code, response.headers, _body(response))
         finally:
             response.close()
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        """Send to the org's host; follow the org, once, where it has left that host."""
+        try:
+            response = self._http.send(request, auth=self._auth, stream=True)
+        except httpx.ConnectError:
+            if not self._auth.has_moved(request.url):
+                raise
+        else:
+            if not response.has_redirect_location:
+                return response
+            response.read()
+            if not self._auth.has_moved(request.url):
+                return response
+        return self._http.send(request, auth=self._auth, stream=True)
 
     def _note(self, call: Call, headers: Mapping[str, str]) -> None:
         self.server_time = wire.server_time(headers) or self.server_time
@@ -162,13 +177,13 @@ def _nobody(_kind: str, _method: str) -> Iterator[Callable[[int], None]]:
 
 
 def _body(response: httpx.Response) -> bytes:
-    if response.is_stream_consumed:  # a 401, which the auth flow had to read
+    if response.is_stream_consumed:  # it was looked into already
         return response.content
     return wire.inflate(b"".join(response.iter_raw()), response.headers.get("content-encoding"))
 
 
 def _chunks(call: Call, response: httpx.Response) -> Iterator[bytes]:
-    if response.is_stream_consumed:  # a 401, which the auth flow had to read
+    if response.is_stream_consumed:  # it was looked into already
         yield response.content
         return
     encoding = response.headers.get("content-encoding")

@@ -79,5 +79,8 @@ class TokenVault(Protocol):
     def lapse(self, owner: str) -> None:
         """End the lease and leave what was sent in doubt; nothing happens to another's."""
 
+    def refused(self, reason: str) -> None:
+        """Leave word that the login host refuses us, while the grant may be as good as ever."""
+
     def bury(self, reason: str, owner: str) -> None:
         """Mark the grant dead and end the lease; nothing happens to another's."""

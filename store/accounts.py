@@ -31,6 +31,7 @@ _NO_GRANT: Mapping[str, Any] = dict.fromkeys(
         "lease_until",
         "refresh_sent_at",
         "rotates",
+        "approved",
     )
 )
 
@@ -63,6 +64,24 @@ def org(tx: Connection, name: str) -> str | None:
     return found
 
 
+def presented(tx: Connection, name: str) -> str | None:
+    """Give the digest of the refresh token that was sent to make a link, and was not answered."""
+    query = select(_table.c.presented).where(_table.c.name == name)
+    found: str | None = tx.execute(query).scalar_one_or_none()
+    return found
+
+
+def present(tx: Connection, name: str, digest: str | None, *, login_url: str) -> None:
+    """Note which refresh token is about to be sent to make a link; None: it has been answered."""
+    insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
+    row = {"name": name, "state": AccountState.UNLINKED, "login_url": login_url}
+    tx.execute(
+        insert(_table)
+        .values(**row, version=0, presented=digest)
+        .on_conflict_do_update(index_elements=["name"], set_={"presented": digest})
+    )
+
+
 def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime) -> None:
     """Link the account, or link it anew: what it held before is replaced as a whole."""
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
@@ -76,6 +95,7 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
         "lease_until": None,
         "refresh_sent_at": None,
         "rotates": None,
+        "presented": None,
         "state": AccountState.LINKED,
         "linked_at": now,
         **values,
@@ -86,7 +106,7 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
             index_elements=["name"], set_={**content, "version": _table.c.version + 1}
         )
     )
-    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
+    _well_again(tx, now)
 
 
 def is_free(tx: Connection, name: str, *, seen: int, now: datetime) -> bool:
@@ -147,8 +167,13 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     ).scalar_one_or_none()
     if renewed is None:
         raise LeaseLost(f"another process has renewed the grant of account {name}")
-    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
+    _well_again(tx, now)
     return int(renewed)
+
+
+def _well_again(tx: Connection, now: datetime) -> None:
+    for kind in (IncidentKind.GRANT_DEAD, IncidentKind.LOGIN_REFUSED):
+        incidents.close(tx, kind, now=now)
 
 
 def reseal(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int) -> bool:

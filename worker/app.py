@@ -45,10 +45,12 @@ from pipelines.walk import Road
 from pipelines.watch import Watch
 from pipelines.webhooks import Webhooks
 from salesforce.client import Client
+from salesforce.errors import GrantDead
 from salesforce.introspect import Introspection
 from salesforce.oauth import AppCredentials
 from salesforce.tls import trust
 from store import accounts, fields, leases, migrate, places, records
+from store.clock import common
 from store.engine import Store
 from worker import lookout
 
@@ -61,6 +63,7 @@ QUIET_FOR_EACH = 20
 """An object that was quiet for twenty minutes may wait one more."""
 
 _LINKING = "link"
+_FROM_SETTINGS = "The token stands in SCSYNC_REFRESH_TOKEN; scsync link --browser asks for another."
 _LINK_LEASE = timedelta(minutes=1)  # longer than a link takes, by oauth.TIMEOUT
 
 log = structlog.get_logger()
@@ -363,7 +366,8 @@ class App:
         while needs_link(secret, store=self.store, cipher=self.cipher, name=self.name):
             # One process at a time: under rotation the token is good for one of them only.
             with self.store.begin() as tx:
-                mine = leases.hold(tx, _LINKING, owner=owner, now=self.clock(), span=_LINK_LEASE)
+                now = common(tx, self.clock)
+                mine = leases.hold(tx, _LINKING, owner=owner, now=now, span=_LINK_LEASE)
             if mine:
                 return self._link_as(owner, secret)
             time.sleep(0.1)
@@ -374,6 +378,9 @@ class App:
             # Another may have linked between our look and our lease.
             wanted = needs_link(secret, store=self.store, cipher=self.cipher, name=self.name)
             return self.link(secret) if wanted else None
+        except GrantDead as error:
+            error.remedy = f"{error.remedy} {_FROM_SETTINGS}"
+            raise
         finally:
             with self.store.begin() as tx:
                 leases.drop(tx, _LINKING, owner=owner)
@@ -427,10 +434,9 @@ class App:
         return True
 
     def unlink(self) -> bool:
-        """Revoke the account's grant and forget it; False when Salesforce could not be told."""
-        vault = AccountVault(self.store, self.name, cipher=self.cipher, clock=self.clock)
+        """Revoke the account's grant and forget it; False when it may live on at Salesforce."""
         with httpx.Client(timeout=30, verify=trust()) as http:
-            return unlink(self.name, vault=vault, store=self.store, app=self.credentials, http=http)
+            return unlink(self.name, store=self.store, cipher=self.cipher, http=http)
 
     def close(self) -> None:
         """Let go of what was opened."""

@@ -28,7 +28,7 @@ def one_line(done: Done, code: int, *parts: str) -> None:
         ({"REFRESH_TOKEN": ""}, 3, ["not linked", "SCSYNC_REFRESH_TOKEN"]),
         ({"CLIENT_SECRET": "wrong"}, 2, ["invalid_client", "consumer key and secret"]),
         ({"CLIENT_ID": "wrong"}, 2, ["invalid_client_id", "consumer key and secret"]),
-        ({"REFRESH_TOKEN": "wrong"}, 3, ["invalid_grant", "scsync link"]),
+        ({"REFRESH_TOKEN": "wrong"}, 3, ["mistyped", "was not sent", "scsync link --browser"]),
         ({"LOGIN_URL": "http://127.0.0.1:9"}, 1, ["http://127.0.0.1:9", "SCSYNC_LOGIN_URL"]),
         ({"LOGIN_URL": "http://example.com"}, 2, ["SCSYNC_LOGIN_URL", "must be https://"]),
         ({"SCOPES": "api"}, 2, ["SCSYNC_SCOPES lacks refresh_token"]),
@@ -211,7 +211,10 @@ def test_a_revoked_grant_keeps_commands_until_it_is_linked_anew(
 def test_a_session_without_the_api_scope_is_told(bare: Desk, own_org: Emulator) -> None:
     """The grant lives, but not for this; no endless refresh."""
     bare.settings = login(own_org)
+    assert bare.run("pull", "User").code == 0
     own_org._serving.instance.grant.scopes = frozenset({"id", "refresh_token"})
+    own_org.expire_sessions()
+    assert bare.run("pull", "User").code == 1
     done = bare.run("doctor", "--json")
     assert done.code == 3
     scopes = next(one for one in done.document() if one["topic"] == "scopes")

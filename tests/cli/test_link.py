@@ -144,6 +144,23 @@ def test_what_is_pasted_instead_is_not_taken_for_the_answer(office: Desk) -> Non
     assert (done.code, "begins with http://localhost" in done.said) == (2, True), done.err
 
 
+def test_the_settings_token_is_tried_once(office: Desk, org: Emulator) -> None:
+    """Rotated since, it would end the grant that it began: linking anew is for the browser."""
+    org.configure(rotation=True)
+    token = org.control("POST", "grants", {})["refresh_token"]
+    office.settings["REFRESH_TOKEN"] = token
+    assert office.run("link").code == 0
+    before = len(org.control("GET", "grants"))
+    browser = office.folder / "browser"
+    browser.write_text("#!/bin/sh\nexit 0\n")
+    browser.chmod(0o755)
+    with start(office, BROWSER=str(browser)) as process:
+        said_until(process, "has made a link before, and may be spent: approve anew")
+        process.kill()
+    assert len(org.control("GET", "grants")) == before
+    assert office.run("pull", "User").code == 0
+
+
 def test_a_denial_links_nothing(office: Desk, org: Emulator) -> None:
     """Exit 3, with what to do; no account is left behind."""
     with start(office, "--no-browser") as process:

@@ -160,6 +160,13 @@ def with_doors(**state: Any) -> Callable[[Stage], Done]:
 
 
 def revoked(stage: Stage) -> Done:
+    """By an administrator, in the life of the link."""
+    assert stage.pull().code == 0
+    return never_good(stage)
+
+
+def never_good(stage: Stage) -> Done:
+    """As a token that was copied amiss, or long ago."""
     stage.org.control("POST", "grants/revoke", {"client_id": stage.org.client_id})
     return stage.pull()
 
@@ -191,6 +198,14 @@ def other_key(stage: Stage) -> None:
 GRANT = "invalid_grant"
 SCENES = (
     Scene(GRANT, "expired access/refresh token", revoked, 3, "revoked", "scsync link"),
+    Scene(
+        "TOKEN_NOT_ACTIVE",
+        "Salesforce says that this refresh token is not active",
+        never_good,
+        3,
+        "mistyped",
+        "scsync link --browser",
+    ),
     Scene(
         GRANT,
         "expired access/refresh token",

@@ -26,7 +26,8 @@ def test_a_login_that_refuses_our_settings_is_asked_once_for_all(
     assert own_org.requests()["counts"]["oauth.token"] == before + 1
     assert (done.code, done.out.count("invalid client credentials")) == (1, 1), done.out
     assert "/composite" not in done.err
-    assert "last run failed of: User, Account, Case" in bare.run("status").out
+    said = bare.run("status").out
+    assert said.startswith("needs you: the login is refused: invalid_client")
 
 
 def test_open_incidents_are_told_for_as_long_as_they_are_open(
@@ -47,6 +48,25 @@ def test_open_incidents_are_told_for_as_long_as_they_are_open(
     bare.run("pull", "User")
     assert "incident" not in bare.run("status").out
     assert bare.run("status", "--json").document()["incidents"] == []
+
+
+def test_a_refused_login_needs_a_person(bare: Desk, own_org: Emulator) -> None:
+    """Nothing is dead and nothing gets through: the sentence that helps, until it is mended."""
+    bare.settings = login(own_org)
+    assert bare.run("pull", "User").code == 0
+    own_org.expire_sessions()
+    good = bare.settings["CLIENT_SECRET"]
+    bare.settings["CLIENT_SECRET"] = "another"
+    bare.run("pull", "User")
+    status = bare.run("status")
+    assert (status.code, status.out.splitlines()[0][:33]) == (
+        3,
+        "needs you: the login is refused: ",
+    )
+    assert "SCSYNC_CLIENT_SECRET" in status.out
+    bare.settings["CLIENT_SECRET"] = good
+    assert bare.run("pull", "User").code == 0
+    assert bare.run("status").code == 0
 
 
 def test_objects_that_are_not_read_are_not_called_well(bare: Desk) -> None:

@@ -36,6 +36,8 @@ def _as_before(store: Store, *, without: str) -> None:
             tx.exec_driver_sql(f'DROP TABLE "{joined}"')
             tx.exec_driver_sql(f'ALTER TABLE "{named}" RENAME TO "{joined}"')
         tx.exec_driver_sql(f"ALTER TABLE service_territories DROP COLUMN {without}")
+        for later in ("presented", "approved"):
+            tx.exec_driver_sql(f"ALTER TABLE scsync_accounts DROP COLUMN {later}")
         tx.execute(text("UPDATE scsync_schema SET version_num = :before"), {"before": BEFORE})
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
@@ -13,9 +14,11 @@ from emulator.server import Emulator
 from models.linked_account import GrantKind
 from pipelines import link, repoint
 from pipelines.terms import Terms
-from salesforce.errors import GrantDead, Misconfigured, SalesforceError
+from salesforce.errors import GrantDead, Misconfigured, SalesforceError, Unavailable
+from salesforce.oauth import TokenAnswer
 from store import accounts
 from store.engine import Store
+from tests.emulator.test_http_oauth import approved, exchange
 from tests.pipelines.reading import Reader, approve_again
 from tests.pipelines.relay import relay
 from worker.app import App
@@ -47,6 +50,17 @@ def start(desk: Emulator, sqlite_store_url: str) -> Iterator:
             return stack.enter_context(closing(App(settings)))
 
         yield app
+
+
+def grants(org: Emulator) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = org.control("GET", "grants")
+    return found
+
+
+def exchanged(org: Emulator) -> TokenAnswer:
+    """Approve the app as a person does, and change the code for tokens as a program does."""
+    answer = exchange(org, approved(org)["code"])
+    return msgspec.json.decode(answer.content, type=TokenAnswer)
 
 
 def _kept(store: Store) -> tuple[str | None, str]:
@@ -106,8 +120,8 @@ def test_another_orgs_token_is_refused(reader: Reader) -> None:
 def test_a_token_that_is_refused_leaves_the_link_as_it_was(reader: Reader) -> None:
     """A typing mistake costs nothing, and the token is in no message."""
     with pytest.raises(GrantDead) as raised:
-        reader.link("5Aep861-mistyped")
-    assert "mistyped" not in str(raised.value)
+        reader.link("5Aep861-typed-amiss")
+    assert "typed-amiss" not in str(raised.value)
     assert reader.client.limits()
 
 
@@ -133,6 +147,11 @@ def test_a_dead_account_is_not_resumed_but_linked(reader: Reader) -> None:
         link.resume(reader.store, "default")
 
 
+def _unlink(reader: Reader, cipher: Fernet | None = None) -> bool:
+    with reader.http() as http:
+        return link.unlink("default", store=reader.store, cipher=cipher or reader.cipher, http=http)
+
+
 @pytest.mark.parametrize("reachable", [True, False])
 def test_unlinking_forgets_the_grant_and_revokes_it(reader: Reader, *, reachable: bool) -> None:
     """The tokens are gone here; if Salesforce cannot be told, the answer says so."""
@@ -140,16 +159,38 @@ def test_unlinking_forgets_the_grant_and_revokes_it(reader: Reader, *, reachable
         fault = {"status": 503, "html": True}
         reader.org.fault(match={"path": "oauth2/revoke"}, do=fault, times=9)
     known = reader.vault().current()
-    with reader.http() as http:
-        told = link.unlink(
-            "default", vault=reader.vault(), store=reader.store, app=reader.app, http=http
-        )
-    assert told is reachable
+    assert _unlink(reader) is reachable
     with pytest.raises(GrantDead, match="not linked"):
         reader.vault().current()
     if reachable:
         with pytest.raises(SalesforceError):
             reader.link(known.refresh_token)
+
+
+def test_a_suspended_account_is_unlinked_at_salesforce_as_well(reader: Reader) -> None:
+    """Its grant lives, so it is there to be revoked."""
+    assert link.stop(reader.store, "default")
+    assert _unlink(reader)
+    assert grants(reader.org) == []
+
+
+def test_what_was_not_revoked_is_not_said_to_be(reader: Reader) -> None:
+    """With another key nobody can tell Salesforce which grant it is."""
+    assert _unlink(reader, Fernet(Fernet.generate_key())) is False
+    assert len(grants(reader.org)) == 1
+    with pytest.raises(GrantDead, match="not linked"):
+        _unlink(reader)
+
+
+def test_a_dead_account_is_unlinked_without_a_fuss(reader: Reader) -> None:
+    """Salesforce knows its grant no more."""
+    reader.org.revoke_grants()
+    reader.org.expire_sessions()
+    with pytest.raises(GrantDead):
+        reader.client.limits()
+    with pytest.raises(GrantDead, match="scsync link"):
+        link.stop(reader.store, "default")
+    assert _unlink(reader)
 
 
 def test_an_account_linked_by_another_grant_goes_on_where_it_stood(
@@ -188,3 +229,100 @@ def test_a_repointed_account_takes_the_other_orgs_token_alone(reader: Reader) ->
     with reader.store.read() as tx:
         assert accounts.get(tx, "default") is None
         assert accounts.org(tx, "default") == move.to
+
+
+def test_a_token_whose_answer_was_lost_is_not_sent_again(desk: Emulator, start: Any) -> None:
+    """The first link of all: a restart neither spends what is spent nor goes round in circles."""
+    token, app = desk.refresh_token, start(desk.refresh_token)
+    desk.fault(match={"path": "/services/oauth2/token"}, do={"drop": "after"})
+    with pytest.raises(Unavailable):
+        app.link_from_settings()
+    desk.control("DELETE", "requests")
+    with pytest.raises(GrantDead, match=r"the answer never came.*SCSYNC_REFRESH_TOKEN") as lost:
+        start(token).link_from_settings()
+    assert lost.value.code == "REFRESH_LOST"
+    asked = [one["path"] for one in desk.requests()["recent"]]
+    assert asked == ["/services/oauth2/introspect"]
+    assert len(grants(desk)) == 1
+    assert start(approve_again(desk)).link_from_settings()
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_a_token_that_is_current_still_is_sent_again(desk: Emulator, start: Any, drop: str) -> None:
+    """The request never arrived, or the org does not rotate: the grant is as good as before."""
+    desk.configure(rotation=False)
+    desk.fault(match={"path": "/services/oauth2/token"}, do={"drop": drop})
+    with pytest.raises(Unavailable):
+        start(desk.refresh_token).link_from_settings()
+    app = start(desk.refresh_token)
+    assert app.link_from_settings()
+    assert app.client.limits()
+
+
+def test_a_spent_token_that_is_given_revokes_nothing(reader: Reader) -> None:
+    """Whoever pastes the first token of a grant that lives is told, and the grant lives on."""
+    spent = reader.org.refresh_token
+    assert reader.vault().current().refresh_token != spent
+    with pytest.raises(GrantDead, match=r"not active.*was not sent") as raised:
+        reader.link(spent)
+    assert raised.value.code == "TOKEN_NOT_ACTIVE"
+    reader.org.expire_sessions()
+    assert reader.client.limits()
+
+
+def test_another_orgs_token_is_not_spent_to_find_out(reader: Reader) -> None:
+    """Refused, it serves after the account was repointed to its org."""
+    move = repoint.look(reader.store, "default", "00DRM0000000002")
+    repoint.repoint(reader.store, move, discard=False, clock=reader.clock)
+    token = approve_again(reader.org)
+    with pytest.raises(Misconfigured, match="belongs to org"):
+        reader.link(token)
+    back = repoint.look(reader.store, "default", reader.org.org.id)
+    repoint.repoint(reader.store, back, discard=False, clock=reader.clock)
+    reader.link(token)
+    assert reader.client.limits()
+
+
+def test_a_token_without_the_api_scope_is_not_kept(desk: Emulator, start: Any) -> None:
+    """By whichever way it comes."""
+    app = start(None)
+    desk.configure(scopes=["id", "refresh_token"])
+    given = desk.control("POST", "grants", {"scopes": ["id", "refresh_token"]})["refresh_token"]
+    with pytest.raises(Misconfigured, match="without api"):
+        app.link(given)
+    with app.store.read() as tx:
+        assert accounts.every(tx) == []
+
+
+def test_approving_again_and_again_leaves_one_grant(desk: Emulator, start: Any) -> None:
+    """Each replaces the last: a user has five, and the sixth pushes out another installation's."""
+    other = approve_again(desk)
+    app = start(None)
+    for _ in range(7):
+        with app.linker() as linker:
+            linker.by_approval(exchanged(desk))
+        assert app.client.limits()
+    assert len(grants(desk)) == 3  # the emulator's own, the other's, ours
+    assert start(other).link_from_settings()
+
+
+def test_a_token_got_elsewhere_is_not_revoked_when_it_is_replaced(
+    desk: Emulator, start: Any
+) -> None:
+    """Another program may live on it."""
+    app = start(None)
+    app.link(desk.refresh_token)
+    with app.linker() as linker:
+        linker.by_approval(exchanged(desk))
+    assert len(grants(desk)) == 2
+
+
+def test_an_approval_that_is_refused_leaves_no_grant(desk: Emulator, start: Any) -> None:
+    """It would be one of five."""
+    app = start(desk.refresh_token)
+    assert app.client.limits()
+    with app.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE scsync_accounts SET org_id = '00DRM0000000002AAA'")
+    with app.linker() as linker, pytest.raises(Misconfigured, match="belongs to org"):
+        linker.by_approval(exchanged(desk))
+    assert len(grants(desk)) == 1

@@ -4,14 +4,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from emulator.server import Emulator
-from salesforce.errors import GrantDead
-from store import accounts
+from models.incident import IncidentKind
+from salesforce.errors import GrantDead, Misconfigured
+from salesforce.vault import LEASE
+from store import accounts, incidents
 from store.engine import Store
 from tests.pipelines import refreshing
 from tests.pipelines.reading import Reader, approve_again
@@ -125,3 +128,38 @@ def test_linking_anew_revives_a_dead_account(store: Store) -> None:
             account = accounts.get(tx, "default")
         assert account is not None
         assert (account.state, account.reason) == ("linked", None)
+
+
+def test_a_clock_that_is_ahead_takes_nobodys_lease(
+    desk: Emulator, postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine whose time is wrong would send the token that another one is spending."""
+    with closing(Reader(desk, postgres_store)) as reader:
+        token = reader.vault().current()
+        assert reader.vault().lease(token.version, "mine")
+        reader.clock.ahead = 2 * LEASE
+        monkeypatch.setattr("store.clock._ours", reader.clock)
+        assert reader.vault().lease(token.version, "theirs") is None
+        assert reader.vault().sending("mine")
+
+
+def test_who_is_refused_for_his_keys_is_an_incident(reader: Reader) -> None:
+    """The grant stands, no call gets through: somebody has to know, until it is mended."""
+
+    def refused() -> list[str]:
+        with reader.store.read() as tx:
+            found = incidents.still_open(tx)
+        return [one.message for one in found if one.kind == IncidentKind.LOGIN_REFUSED]
+
+    keys = reader.app
+    for _ in range(2):
+        reader.app = replace(keys, client_secret="wrong")
+        reader.org.expire_sessions()
+        with closing(reader.new_client()) as client, pytest.raises(Misconfigured):
+            client.limits()
+    (message,) = refused()
+    assert "SCSYNC_CLIENT_SECRET" in message
+    reader.app = keys
+    with closing(reader.new_client()) as client:
+        assert client.limits()
+    assert refused() == []

@@ -1,6 +1,7 @@
 """The verbs over real HTTP: what leaves, what comes back, and what happens when it does not."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -236,7 +237,8 @@ def test_a_read_whose_reply_is_lost_is_merely_unavailable(org, client):
 def test_a_write_that_never_left_is_not_in_doubt(vault, app):
     """No connection, nothing applied: it may simply be sent again."""
     vault.token = type(vault.token)("t", "r", "http://127.0.0.1:1", 1, "", "")
-    with Client(vault=vault, app=app) as client, pytest.raises(Unavailable) as caught:
+    away = replace(app, login_url="http://127.0.0.1:1")
+    with Client(vault=vault, app=away) as client, pytest.raises(Unavailable) as caught:
         client.create("Case", {"Subject": "x"})
     assert not caught.value.outcome_unknown
 

@@ -66,6 +66,9 @@ class MemoryVault:
             if self.owner == owner:
                 self.owner = None
 
+    def refused(self, reason: str) -> None:
+        """Nobody looks here."""
+
     def bury(self, reason: str, owner: str) -> None:
         with self._lock:
             if self.owner == owner:
@@ -120,6 +123,9 @@ class FileVault:
             db.execute("UPDATE vault SET owner = NULL, until = 0 WHERE owner = ?", (owner,))
 
     lapse = release
+
+    def refused(self, reason: str) -> None:
+        """Nobody looks here."""
 
     def bury(self, reason: str, owner: str) -> None:
         with self._transaction() as db:
