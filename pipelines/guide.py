@@ -11,9 +11,7 @@ from enum import StrEnum
 from models.access import Need, needs
 from models.action import ACTIONS, Action
 from pipelines.permission_set import NAME, permission_set
-
-WAIT = "10 to 20 minutes"
-"""How long a new app, and a changed one, takes to be known at the login hosts."""
+from salesforce.refusals import APP_WAIT
 
 # As Setup's pages have it.
 _API = "Manage user data via APIs (api)"
@@ -259,7 +257,10 @@ def _settings(wishes: Wishes, scopes: Sequence[str], objects: Sequence[str]) -> 
     return Step(
         "Tell scsync",
         (
-            f"Wait {WAIT} until the app is active: before, its key is refused (invalid_client_id).",
+            (
+                f"Wait {APP_WAIT} until the app is active: before, its key is refused "
+                "(invalid_client_id)."
+            ),
             "From the app's Settings, Consumer Key and Secret, copy both into .env, mode 0600:",
             where,
             "SCSYNC_CLIENT_ID=<consumer key>",

@@ -13,7 +13,7 @@ import msgspec
 from salesforce import wire
 from salesforce.errors import LimitExceeded, ProtocolError, SalesforceError, Unavailable
 from salesforce.grants import client_fields
-from salesforce.oauth import ask
+from salesforce.oauth import ask, decoded
 from salesforce.refusals import KEYS_REFUSED
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Introspection:
         reply = self._ask(http, token.access_token, "access_token")
         if reply is None:
             return None
-        described = _decoded(reply)
+        described = decoded(reply, Described)
         if not described.active:
             return 0.0
         now = wire.server_time(reply.headers)  # ours may be wrong
@@ -59,7 +59,7 @@ class Introspection:
     def describe(self, http: httpx.Client, text: str, kind: str) -> Described | None:
         """Ask for a token; None where the org does not let this app know."""
         reply = self._ask(http, text, kind)
-        return _decoded(reply) if reply else None
+        return decoded(reply, Described) if reply else None
 
     def _ask(self, http: httpx.Client, text: str, kind: str) -> wire.Reply | None:
         form = {"token": text, "token_type_hint": kind} | client_fields(self.app)
@@ -69,10 +69,3 @@ class Introspection:
             if isinstance(error, _LATER) or error.code in KEYS_REFUSED:
                 raise
             return None
-
-
-def _decoded(reply: wire.Reply) -> Described:
-    try:
-        return msgspec.json.decode(reply.body, type=Described)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError("the introspection is broken", code="BROKEN_BODY") from error
