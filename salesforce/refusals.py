@@ -303,8 +303,13 @@ def explained(error: SalesforceError) -> SalesforceError:
     return found
 
 
+def is_anothers(error: SalesforceError) -> bool:
+    """Tell whether whoever answered does not speak OAuth."""
+    return error.code.startswith("HTTP_")
+
+
 def _unknown(error: SalesforceError) -> Misconfigured:
-    if error.code.startswith("HTTP_"):
+    if is_anothers(error):
         why, remedy = _ANOTHERS, f"Check SCSYNC_LOGIN_URL, then start anew. {MENDED}"
     else:
         why, remedy = _UNDESCRIBED, f"Have an administrator look at the app's settings. {MENDED}"
