@@ -26,9 +26,7 @@ def origins(settings: Settings) -> list[Origin]:
     sources = [("environment", EnvSettingsSource(cls)()), (".env", dotenv())]
     if cls.toml_file:
         toml = Toml(cls, cls.toml_file, dotenv, account=settings.account)
-        tables = reversed(toml.tables())
-        sources += [(f"{cls.toml_file} {table}", values) for table, values in tables]
-        sources.append((str(cls.toml_file), toml.init_kwargs))
+        sources += reversed(toml.layers())
     own = [
         Origin(
             name=f"objects.{sobject}.{name}",

@@ -309,20 +309,25 @@ class Toml(TomlConfigSettingsSource):
         self.init_kwargs = {name: value for name, value in self.init_kwargs.items() if value != ""}
 
     def __call__(self) -> dict[str, Any]:
-        found = dict(self.init_kwargs)
-        for _, values in self.tables():
+        found: dict[str, Any] = {}
+        for _, values in self.layers():
             found |= values
         return found
 
-    def tables(self) -> list[tuple[str, dict[str, Any]]]:
-        """Give what the account's tables set, the stronger one last."""
+    def layers(self) -> list[tuple[str, dict[str, Any]]]:
+        """Give what the file sets, and what the account's tables do; the stronger one last."""
         above = self._account or self.current_state.get("account")
         named = above or self.init_kwargs.get("account") or DEFAULT_ACCOUNT
         account = self.accounts.get(named, AccountTable())
-        found = []
-        if account.profile:
-            found.append((f"[profiles.{account.profile}]", self._profile(account.profile)))
-        return [*found, (f"[accounts.{named}]", account.values())]
+        profile = self._profile(account.profile) if account.profile else {}
+        base = dict(self.init_kwargs)
+        if "environment" in profile:
+            base.pop("login_url", None)  # of another host than the one that goes before it
+        return [
+            (str(self._path), base),
+            (f"{self._path} [profiles.{account.profile}]", profile),
+            (f"{self._path} [accounts.{named}]", account.values()),
+        ]
 
     def _profile(self, name: str) -> dict[str, Any]:
         try:

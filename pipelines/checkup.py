@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
 
+from models import by_name
+from models.action import ACTIONS, Action
+from models.command import Op
 from models.outbox import KeyKind
 from models.sobject import SObject
 from pipelines.checkup_actions import Describing, actions
+from pipelines.checkup_knowledge import ARTICLES, knowledge
+from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.keys import key_kind
 from pipelines.plan import Skip
@@ -18,6 +23,10 @@ from salesforce.errors import SalesforceError
 _NOW = timedelta(0)
 _SKEW = 60  # s: leases and JWT assertions bear this much
 _LOW = 0.1
+_OPEN = (
+    "Switch it on, open it to the user, or leave it out of SCSYNC_OBJECTS and its actions out of "
+    "SCSYNC_ACTIONS."
+)
 _REMEDY = "Run scsync link; if that does not help, ask Salesforce's administrator."
 
 
@@ -49,9 +58,19 @@ def checkup(
         return
     # Whoever has just mended something wants to see that it is mended: nothing remembered counts.
     get = cache(partial(describes.get, max_age=_NOW))
-    yield from actions(get, allows)
-    for model in models:
-        yield _object(model, get, describes, key_field)
+    enabled = [action for action in ACTIONS.values() if allows(action.name)]
+    looked_at = _touched(models, enabled)
+    is_wanted = any(model.sobject == ARTICLES for model in looked_at)
+    yield knowledge(client, get, is_wanted=is_wanted)
+    yield from actions(enabled, get)
+    for model in looked_at:
+        creates = allows(action_of(Op.CREATE, model.sobject))
+        yield _object(model, get, describes, key_field if creates else None)
+
+
+def _touched(models: Sequence[type[SObject]], enabled: Sequence[Action]) -> Sequence[type[SObject]]:
+    """Put together what is pulled and what is acted on, each once."""
+    return tuple(dict.fromkeys((*models, *(by_name(action.sobject) for action in enabled))))
 
 
 def _clock(theirs: datetime | None, ours: datetime) -> Finding:
@@ -86,21 +105,21 @@ def _limits(client: Client) -> Finding:
 
 
 def _object(  # noqa: PLR0911 - one for each way it may stand
-    model: type[SObject], get: Describing, describes: Describes, key_field: str
+    model: type[SObject], get: Describing, describes: Describes, key_field: str | None
 ) -> Finding:
+    """Say what may be read; with a key field, how creates are kept from happening twice, too."""
     try:
         describe = get(model.sobject)
         plan = describes.plan(model)
     except Skip as reason:
-        remedy = "Switch it on, grant it to the user, or leave it out of SCSYNC_OBJECTS."
-        return Finding(model.sobject, Verdict.WARNING, str(reason), remedy)
+        return Finding(model.sobject, Verdict.WARNING, str(reason), _OPEN)
     except SalesforceError as error:
         return Finding(model.sobject, Verdict.FAILURE, error.message, error.remedy or "")
     seen = f"{len(plan.fields)} fields readable"
     if plan.missing:
         all_ = len(plan.fields) + len(plan.missing)
         seen = f"{len(plan.fields)} of {all_} fields readable: see scsync schema"
-    if not model.upsert_key or describe is None or not describe.createable:
+    if key_field is None or not model.upsert_key or describe is None or not describe.createable:
         return Finding(model.sobject, Verdict.OK, seen)
     remedy = f"Add a text field {key_field} (unique, external id, length 64) in Salesforce."
     try:

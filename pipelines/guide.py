@@ -11,9 +11,7 @@ from enum import StrEnum
 from models.access import Need, needs
 from models.action import ACTIONS, Action
 from pipelines.permission_set import NAME, permission_set
-
-WAIT = "10 to 20 minutes"
-"""How long a new app, and a changed one, takes to be known at the login hosts."""
+from salesforce.refusals import APP_WAIT
 
 # As Setup's pages have it.
 _API = "Manage user data via APIs (api)"
@@ -58,6 +56,10 @@ class Org(StrEnum):
     PRODUCTION = "production"
     SANDBOX = "sandbox"
     MY_DOMAIN = "my-domain"
+
+
+_MY_DOMAIN = "https://MYDOMAIN.my.salesforce.com"
+_MY_SANDBOX = "https://MYDOMAIN--SANDBOX.sandbox.my.salesforce.com"
 
 
 @dataclass(frozen=True)
@@ -252,16 +254,16 @@ def _objects(chosen: Sequence[Action], found: Sequence[Need]) -> list[str]:
 
 
 def _settings(wishes: Wishes, scopes: Sequence[str], objects: Sequence[str]) -> Step:
-    where = f"SCSYNC_ENVIRONMENT={wishes.environment}"
-    if wishes.environment is Org.MY_DOMAIN:
-        where = f"SCSYNC_LOGIN_URL={wishes.login_url or 'https://MYDOMAIN.my.salesforce.com'}"
     asked = "api" if wishes.unattended else " ".join(scopes)
     return Step(
         "Tell scsync",
         (
-            f"Wait {WAIT} until the app is active: before, its key is refused (invalid_client_id).",
+            (
+                f"Wait {APP_WAIT} until the app is active: before, its key is refused "
+                "(invalid_client_id)."
+            ),
             "From the app's Settings, Consumer Key and Secret, copy both into .env, mode 0600:",
-            where,
+            *_login(wishes),
             "SCSYNC_CLIENT_ID=<consumer key>",
             "SCSYNC_CLIENT_SECRET=<consumer secret>",
             f"SCSYNC_SCOPES={asked}",
@@ -270,6 +272,18 @@ def _settings(wishes: Wishes, scopes: Sequence[str], objects: Sequence[str]) -> 
         ),
         ("Settings", "Consumer Key and Secret"),
     )
+
+
+def _login(wishes: Wishes) -> tuple[str, ...]:
+    """Name the login host; client credentials are granted by the org's own alone."""
+    if wishes.environment is Org.MY_DOMAIN:
+        return (f"SCSYNC_LOGIN_URL={wishes.login_url or _MY_DOMAIN}",)
+    line = f"SCSYNC_ENVIRONMENT={wishes.environment}"
+    if not wishes.unattended:
+        return (line,)
+    own = _MY_SANDBOX if wishes.environment is Org.SANDBOX else _MY_DOMAIN
+    how = "with client credentials, which the org's own host alone grants, also"
+    return line, f"{how}: SCSYNC_LOGIN_URL={own}"
 
 
 def _link(wishes: Wishes) -> Step:

@@ -19,7 +19,7 @@ import httpx
 from salesforce import wire
 from salesforce.errors import GrantDead, SalesforceError, Unavailable
 from salesforce.refresh import Refresher, no_witness
-from salesforce.refusals import BUSY
+from salesforce.refusals import BUSY, BY_ITSELF
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -159,4 +159,6 @@ def _session_expired(response: httpx.Response) -> bool:
 
 
 def _still_busy() -> Unavailable:
-    return Unavailable("somebody else has been refreshing the token for long", code=BUSY)
+    return Unavailable(
+        "somebody else has been refreshing the token for long", code=BUSY, remedy=BY_ITSELF
+    )

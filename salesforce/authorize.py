@@ -59,7 +59,9 @@ class Authorization:
         if "error" in callback:
             raise _denied(callback["error"], callback.get("error_description", ""))
         if "code" not in callback:
-            raise ProtocolError("neither a code nor an error came back", code="NO_CODE")
+            raise ProtocolError(
+                "neither a code nor an error came back", code="NO_CODE", remedy=AGAIN
+            )
         return self._exchange(http, callback["code"])
 
     def _exchange(self, http: httpx.Client, code: str) -> TokenAnswer:

@@ -13,7 +13,7 @@ import msgspec
 from salesforce import wire
 from salesforce.errors import LimitExceeded, ProtocolError, SalesforceError, Unavailable
 from salesforce.grants import client_fields
-from salesforce.oauth import ask
+from salesforce.oauth import ask, decoded
 from salesforce.refusals import KEYS_REFUSED
 
 if TYPE_CHECKING:
@@ -44,37 +44,33 @@ class Introspection:
     app: AppCredentials
 
     def __call__(self, http: httpx.Client, token: Token) -> bool | None:
-        described = self.describe(http, token.refresh_token or "", "refresh_token")
-        return described.active if described else None
+        reply = self._asked(http, token.refresh_token or "", "refresh_token")
+        return decoded(reply, Described).active if reply else None
 
     def left(self, http: httpx.Client, token: Token) -> float | None:
         """Tell how many seconds the session has; None where the org does not say."""
-        reply = self._ask(http, token.access_token, "access_token")
+        reply = self._asked(http, token.access_token, "access_token")
         if reply is None:
             return None
-        described = _decoded(reply)
+        described = decoded(reply, Described)
         if not described.active:
             return 0.0
         now = wire.server_time(reply.headers)  # ours may be wrong
         return described.exp - now.timestamp() if described.exp and now else None
 
-    def describe(self, http: httpx.Client, text: str, kind: str) -> Described | None:
-        """Ask for a token; None where the org does not let this app know."""
-        reply = self._ask(http, text, kind)
-        return _decoded(reply) if reply else None
+    def is_current(self, http: httpx.Client, refresh_token: str) -> bool:
+        """Tell whether a refresh token is the current one; raises why the org does not say."""
+        return decoded(self._ask(http, refresh_token, "refresh_token"), Described).active
 
-    def _ask(self, http: httpx.Client, text: str, kind: str) -> wire.Reply | None:
-        form = {"token": text, "token_type_hint": kind} | client_fields(self.app)
+    def _asked(self, http: httpx.Client, text: str, kind: str) -> wire.Reply | None:
+        """Ask for a token; None where the org does not let this app know."""
         try:
-            return ask(http, f"{self.app.login_url}/services/oauth2/introspect", form)
+            return self._ask(http, text, kind)
         except SalesforceError as error:
             if isinstance(error, _LATER) or error.code in KEYS_REFUSED:
                 raise
             return None
 
-
-def _decoded(reply: wire.Reply) -> Described:
-    try:
-        return msgspec.json.decode(reply.body, type=Described)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError("the introspection is broken", code="BROKEN_BODY") from error
+    def _ask(self, http: httpx.Client, text: str, kind: str) -> wire.Reply:
+        form = {"token": text, "token_type_hint": kind} | client_fields(self.app)
+        return ask(http, f"{self.app.login_url}/services/oauth2/introspect", form)

@@ -7,25 +7,21 @@ Tokens travel in bodies and headers, never in addresses, since addresses are log
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 import msgspec
 
 from salesforce import wire
-from salesforce.errors import (
-    GrantDead,
-    Misconfigured,
-    ProtocolError,
-    Transient,
-    Unavailable,
-)
-from salesforce.refusals import refused
+from salesforce.errors import GrantDead, ProtocolError, Unavailable
+from salesforce.refusals import IF_IT_LASTS, OUT_OF_ORDER, explained
 from salesforce.urls import base_url
 from salesforce.vault import Token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_T = TypeVar("_T")
 
 # Three of these end before a lease does (vault.LEASE).
 TIMEOUT = httpx.Timeout(connect=10, read=20, write=5, pool=3)
@@ -85,12 +81,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 def token_request(http: httpx.Client, login_url: str, form: Mapping[str, str]) -> TokenAnswer:
     """Ask the token endpoint for whatever the form's grant is good for."""
     reply = ask(http, f"{login_url}/services/oauth2/token", form)
-    try:
-        return msgspec.json.decode(reply.body, type=TokenAnswer)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError(
-            "the token answer is broken", code="BROKEN_BODY", outcome_unknown=True
-        ) from error
+    return decoded(reply, TokenAnswer)
 
 
 def revoke(http: httpx.Client, login_url: str, token: str) -> None:
@@ -108,26 +99,25 @@ def ask(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
             f"no answer from {url.partition('/services/')[0]} ({type(error).__name__})",
             code="LOGIN_UNREACHABLE",
             outcome_unknown=not isinstance(error, NOTHING_SENT),
-            remedy="Check the network, and SCSYNC_LOGIN_URL.",
+            remedy=IF_IT_LASTS,
         ) from error
     reply = wire.Reply(answer.status_code, answer.headers, answer.content)
-    _check(reply)
-    return reply
-
-
-def _check(reply: wire.Reply) -> None:
-    error = wire.failure(reply)
-    if error is None:
-        return
-    if isinstance(error, Transient):
-        error.outcome_unknown = True  # whoever spoke was not the token endpoint
-        error.remedy = error.remedy or "If this lasts, check that SCSYNC_LOGIN_URL is Salesforce's."
-        raise error
-    found = refused(error.code, error.message)
-    if found is None:
-        raise Misconfigured(
-            error.message, code=error.code, status=error.status, remedy="Check the login URL."
-        )
-    found.status, found.retry_after = error.status, error.retry_after
+    failure = wire.failure(reply)
+    if failure is None:
+        return reply
+    found = explained(failure)
     found.server_time = wire.server_time(reply.headers)
     raise found
+
+
+def decoded(reply: wire.Reply, kind: type[_T]) -> _T:
+    """Read an answer that says it is good; a web page in its place is told as what it is."""
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(
+            f"{wire.shape(reply)} instead of an answer: {OUT_OF_ORDER}",
+            code="BROKEN_BODY",
+            outcome_unknown=True,
+            remedy=IF_IT_LASTS,
+        ) from error

@@ -12,7 +12,7 @@ import msgspec
 from salesforce import answers, calls, wire
 from salesforce.describe import Describe, DescribeGlobal
 from salesforce.errors import ProtocolError
-from salesforce.values import Deleted, Limit, Page, Updated, Version
+from salesforce.values import Deleted, KnowledgeSettings, Limit, Page, Updated, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -125,6 +125,11 @@ class Reads:
     def limits(self) -> dict[str, Limit]:
         """Tell the org's allocations; costs a call and lags some minutes."""
         return self._value(calls.Call("limits", "GET", "limits"), dict[str, Limit])
+
+    def has_knowledge(self) -> bool:
+        """Tell whether Knowledge is on in this org, whoever may read it."""
+        call = calls.Call("describe", "GET", "knowledgeManagement/settings")
+        return self._value(call, KnowledgeSettings).knowledge_enabled
 
     def versions(self) -> list[Version]:
         """List the API versions the org speaks."""

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from salesforce.errors import GrantDead, Misconfigured, SalesforceError, Unavailable
-from salesforce.refusals import BUSY
+from salesforce.refusals import BUSY, RELINK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,5 +134,5 @@ def _lost() -> GrantDead:
         "a refresh was sent and its answer never came; the org has replaced the refresh token by "
         "one that nobody has",
         code=LOST,
-        remedy="Run scsync link. With --jwt-key or --client-credentials there is no such token.",
+        remedy=f"{RELINK} With --jwt-key or --client-credentials there is no such token.",
     )

@@ -74,6 +74,12 @@ class Limit(msgspec.Struct, frozen=True, rename="pascal"):
     remaining: int
 
 
+class KnowledgeSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """What the org as a whole has chosen for Knowledge."""
+
+    knowledge_enabled: bool
+
+
 class Version(msgspec.Struct, frozen=True):
     """An API version the org speaks."""
 

@@ -227,6 +227,12 @@ def usage(headers: Mapping[str, str]) -> Usage | None:
     return Usage(used=int(found[1]), limit=int(found[2])) if found else None
 
 
+def shape(reply: Reply) -> str:
+    """Say what a body is that cannot be read; its text may be anybody's."""
+    kind = reply.headers.get("content-type", "").partition(";")[0] or "empty"
+    return f"{len(reply.body)} bytes of {kind}"
+
+
 def server_time(headers: Mapping[str, str]) -> datetime | None:
     """Read the server's clock from `Date`."""
     return _http_date(headers.get("date", ""))
@@ -285,8 +291,7 @@ def _wrapped(problem: Problem) -> Iterator[Problem]:
 
 
 def _not_json(reply: Reply) -> Problem:
-    kind = reply.headers.get("content-type", "").partition(";")[0] or "empty"
-    return Problem(error_code=f"HTTP_{reply.status}", message=f"{len(reply.body)} bytes of {kind}")
+    return Problem(error_code=f"HTTP_{reply.status}", message=shape(reply))
 
 
 def _several_records(body: bytes) -> Problem:

@@ -1,16 +1,29 @@
-"""The doctor's round: broker, store, settings and grant of this process, then the org's checkup."""
+"""The doctor's round: this process and its login host, its grant, then the org's checkup."""
 
 from collections.abc import Iterator
 
+import httpx
+
 from config.settings import ConfigError, masked_url
+from models.linked_account import AccountState
 from pipelines.checkup import checkup
 from pipelines.checkup_grant import grants, standing
+from pipelines.checkup_login import LoginHost
+from pipelines.vault import unsealed
 from pipelines.verdicts import Finding, Verdict
-from salesforce.errors import SalesforceError
+from salesforce.errors import GrantDead, SalesforceError
+from salesforce.introspect import Introspection
+from salesforce.tls import trust
 from store import accounts
 from store.errors import StoreError
 from worker import broker as brokers
 from worker.app import App
+
+SETTINGS = "settings"
+_MEND = (
+    "Mend it in the environment, .env or scsync.toml: the README lists every setting, and scsync "
+    "guide says where key and secret come from."
+)
 
 
 def findings(parts: App) -> Iterator[Finding]:
@@ -20,17 +33,19 @@ def findings(parts: App) -> Iterator[Finding]:
         _ = parts.store
         url = masked_url(parts.settings.database_url)
         yield Finding("store", Verdict.OK, f"{url} is open and up to date")
-        _ = parts.models, parts.client
+        _ = parts.models, parts.cipher
+        yield from _login_host(parts)
+        _ = parts.client
     except StoreError as error:
         yield Finding("store", Verdict.FAILURE, str(error))
         return
     except ConfigError as error:
-        yield Finding("settings", Verdict.FAILURE, str(error))
+        yield unusable(error)
         return
     except SalesforceError as error:
         yield Finding("login", Verdict.FAILURE, error.message, error.remedy or "")
         return
-    yield Finding("settings", Verdict.OK, f"login at {parts.settings.login_host}")
+    yield Finding(SETTINGS, Verdict.OK, f"login at {parts.settings.login_host}")
     with parts.store.read() as tx:
         account = accounts.get(tx, parts.name)
     if account is not None:
@@ -46,6 +61,29 @@ def findings(parts: App) -> Iterator[Finding]:
         allows=parts.settings.allows,
         user_id=account.user_id if account else None,
     )
+
+
+def unusable(error: ConfigError) -> Finding:
+    """Say that the settings will not do."""
+    return Finding(SETTINGS, Verdict.FAILURE, str(error), _MEND)
+
+
+def _login_host(parts: App) -> Iterator[Finding]:
+    introspection = Introspection(parts.credentials)
+    with httpx.Client(verify=trust()) as http:
+        yield from LoginHost(introspection, http).findings(_refresh_token(parts))
+
+
+def _refresh_token(parts: App) -> str | None:
+    """Give the stored one, of an account that works by it."""
+    with parts.store.read() as tx:
+        account = accounts.get(tx, parts.name)
+    if account is None or account.state != AccountState.LINKED:
+        return None
+    try:
+        return unsealed(account.refresh_token, parts.cipher) or None
+    except GrantDead:
+        return None  # the first call says so
 
 
 def _broker(parts: App) -> Finding:

@@ -17,10 +17,11 @@ from console.access.route import route
 from console.pages.frame import noted, show
 from console.problems import Problem
 from models.api_key import Scope
-from pipelines.guide import WAIT, console_callback
+from pipelines.guide import console_callback
 from pipelines.link import Noted
 from salesforce.authorize import Authorization
 from salesforce.errors import SalesforceError
+from salesforce.refusals import APP_WAIT
 from worker.app import App
 
 PATIENCE = timedelta(minutes=10)  # Salesforce's code lives a quarter of an hour
@@ -71,7 +72,7 @@ def routes(parts: App) -> list[BaseRoute]:
         authorization = Authorization(parts.credentials, callback, parts.scopes)
         note = noted(request, parts, "account.link", parts.name)
         last.begin(Attempt(authorization, parts.clock() + PATIENCE, note))
-        return show(request, parts, "link.html", authorization=authorization, wait=WAIT)
+        return show(request, parts, "link.html", authorization=authorization, wait=APP_WAIT)
 
     def callback(request: Request) -> Response:
         answer = dict(request.query_params)

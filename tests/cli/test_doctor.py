@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from emulator.server import Emulator
 from tests.cli.conftest import Desk, login
 
@@ -14,12 +16,15 @@ def findings(desk: Desk, code: int) -> dict[str, dict[str, Any]]:
 
 def test_every_topic_is_looked_at(desk: Desk) -> None:
     """On a good day nothing fails, and what cannot be known says where to look."""
+    assert desk.run("link").code == 0
     found = findings(desk, 0)
-    topics = "broker store settings scopes PKCE grants clock login actions Case Knowledge__kav"
+    topics = "broker store reachability app settings scopes PKCE grants clock login actions Case"
+    topics += " Knowledge Knowledge__kav"
     assert found["View All Data"]["evidence"] == "the user sees every row"
     assert found["action fields"]["verdict"] == "ok"
     assert [topic for topic in topics.split() if topic not in found] == []
-    assert {"token policy", "token rotation", "View All Data", "API version"} <= found.keys()
+    topics = {"refresh token", "token policy", "token rotation", "View All Data", "API version"}
+    assert topics <= found.keys()
     assert {one["verdict"] for one in found.values()} <= {"ok", "warning"}
     assert all(one["remedy"] for one in found.values() if "unknown" in one["evidence"])
     assert found["token rotation"]["evidence"].startswith("off")
@@ -126,3 +131,119 @@ def test_a_dead_grant_needs_a_person(bare: Desk, own_org: Emulator) -> None:
     assert found["grant"]["verdict"] == "failure"
     assert "revoked" in found["grant"]["evidence"]
     assert "scsync link" in found["grant"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "topic", "said"),
+    [
+        ({"LOGIN_URL": "http://127.0.0.1:1"}, "reachability", "SCSYNC_LOGIN_URL"),
+        ({"CLIENT_SECRET": "of-yesterday"}, "app", "SCSYNC_CLIENT_SECRET"),
+        ({"CLIENT_ID": "3MVG9nobody"}, "app", "SCSYNC_CLIENT_ID"),
+    ],
+)
+def test_a_login_that_would_fail_is_told_while_the_session_lives(
+    bare: Desk, own_org: Emulator, settings: dict[str, str], topic: str, said: str
+) -> None:
+    """Every call succeeds until it ends, so that nothing else would tell; it costs no call."""
+    bare.settings = login(own_org)
+    assert bare.run("pull", "User").code == 0
+    bare.settings |= settings
+    found = findings(bare, 3)
+    assert found["login"]["verdict"] == "ok"
+    assert found[topic]["verdict"] == "failure"
+    assert said in found[topic]["remedy"]
+    assert {one["verdict"] for name, one in found.items() if name != topic} <= {"ok", "warning"}
+
+
+def test_a_host_that_is_not_salesforces_is_no_login(bare: Desk, own_org: Emulator) -> None:
+    """It is there, and answers with a page of its own."""
+    bare.settings = login(own_org)
+    assert bare.run("pull", "User").code == 0
+    own_org.fault(match={"path": "introspect"}, do={"status": 404, "html": True})
+    found = findings(bare, 3)["reachability"]
+    assert (found["verdict"], "names another host" in found["evidence"]) == ("failure", True)
+
+
+def test_an_app_that_may_not_introspect_is_said_to_be_unknown(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """That is no trouble: tokens are renewed all the same; as without a secret."""
+    bare.settings = login(own_org)
+    own_org.fault(match={"path": "introspect"}, do={"status": 403, "code": "FORBIDDEN"})
+    found = findings(bare, 0)
+    assert (found["reachability"]["verdict"], found["app"]["verdict"]) == ("ok", "ok")
+    assert found["app"]["evidence"].startswith("unknown")
+    own_org.configure(require_secret=True, require_refresh_secret=False)
+    del bare.settings["CLIENT_SECRET"]
+    assert findings(bare, 0)["app"]["evidence"].startswith("unknown")
+
+
+def test_a_refresh_token_that_is_spent_is_told_before_it_is_needed(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """As where the org's policy ends tokens and leaves the sessions that they began."""
+    bare.settings = login(own_org)
+    assert bare.run("pull", "User").code == 0
+    own_org.fault(match={"path": "introspect"}, do={"alter": {"active": False}})
+    found = findings(bare, 0)["refresh token"]
+    assert (found["verdict"], "scsync link" in found["remedy"]) == ("warning", True)
+
+
+FEW = {"OBJECTS": "User,Case", "ACTIONS": "*_knowledge_article*,create_work_order"}
+
+
+@pytest.mark.parametrize(
+    ("deed", "evidence", "remedy"),
+    [
+        ({"alter": {"knowledgeEnabled": False}}, "off in this org", "Switch it on in Setup"),
+        ({"alter": {}}, "hidden from this user", "Knowledge User"),
+        ({"status": 403, "code": "FUNCTIONALITY_NOT_ENABLED"}, "off in this org, or", "Switch it"),
+    ],
+)
+def test_knowledge_that_is_acted_on_is_looked_at_though_nothing_of_it_is_pulled(
+    bare: Desk, own_org: Emulator, deed: dict[str, Any], evidence: str, remedy: str
+) -> None:
+    """Off, or hidden: neither is mended by permissions on the object alone."""
+    bare.settings = login(own_org) | FEW
+    own_org.control("POST", "objects", {"hide": "Knowledge__kav"})
+    own_org.fault(match={"path": "knowledgeManagement/settings"}, do=deed)
+    found = findings(bare, 0)
+    assert found["Knowledge"]["verdict"] == found["actions"]["verdict"] == "warning"
+    assert evidence in found["Knowledge"]["evidence"]
+    assert remedy in found["Knowledge"]["remedy"]
+    assert "lacks Knowledge__kav, or hides it: create_know" in found["actions"]["evidence"]
+    assert "object permissions" not in found["actions"]["remedy"]
+    bare.settings["ACTIONS"] = "create_work_order"
+    assert findings(bare, 0)["Knowledge"]["verdict"] == "ok"
+
+
+def test_creates_that_are_enabled_are_told_how_they_happen_once(
+    bare: Desk, own_org: Emulator
+) -> None:
+    """Of objects that are not pulled, too; and nothing of creates that nobody may ask for."""
+    bare.settings = login(own_org) | FEW
+    found = findings(bare, 0)
+    assert "creates once" in found["WorkOrder"]["evidence"]
+    assert "create" not in found["Case"]["evidence"]
+    assert found["Knowledge"]["evidence"] == "on, and open to this user"
+    assert "Account" not in found
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"INTERVAL": "-3"}, "SCSYNC_INTERVAL"),
+        ({"CLIENT_ID": ""}, "SCSYNC_CLIENT_ID is not set"),
+        ({"OBJECTS": "Csae"}, "Csae"),
+    ],
+)
+def test_settings_that_will_not_do_are_a_finding(
+    desk: Desk, settings: dict[str, str], said: str
+) -> None:
+    """With a remedy, in the one document that machines read; the exit code is that of every verb."""
+    desk.settings |= settings
+    found = findings(desk, 2)["settings"]
+    assert (found["verdict"], said in found["evidence"]) == ("failure", True)
+    assert "README" in found["remedy"]
+    done = desk.run("doctor")
+    assert (done.code, "FAIL  settings" in done.out, said in done.out) == (2, True, True)

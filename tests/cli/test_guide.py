@@ -62,6 +62,24 @@ def test_unattended_asks_for_no_refresh_token(bare: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "host"),
+    [
+        ("production", "https://MYDOMAIN.my.salesforce.com"),
+        ("sandbox", "https://MYDOMAIN--SANDBOX.sandbox.my.salesforce.com"),
+        ("my-domain", "https://MYDOMAIN.my.salesforce.com"),
+    ],
+)
+def test_client_credentials_are_told_the_host_that_grants_them(
+    bare: Desk, environment: str, host: str
+) -> None:
+    """The common login hosts refuse them, so that the way would end there; a person needs none."""
+    words = ["guide", "--environment", environment, "--actions", "get_case"]
+    assert f"SCSYNC_LOGIN_URL={host}\n" in bare.run(*words, "--unattended").out
+    is_told = "SCSYNC_LOGIN_URL" in bare.run(*words, "--interactive").out
+    assert is_told == (environment == "my-domain")
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--actions", "get_cases"], "did you mean get_case"),

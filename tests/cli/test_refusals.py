@@ -267,13 +267,13 @@ SCENES = (
         "trouble of its own",
         "by itself",
     ),
-    Scene("HTTP_503", "", with_doors(state="maintenance"), 1, "text/html", "SCSYNC_LOGIN_URL"),
+    Scene("HTTP_503", "", with_doors(state="maintenance"), 1, "maintenance", "SCSYNC_LOGIN_URL"),
     Scene(
         "invalid_client_id",
         "client identifier invalid",
         set_("CLIENT_ID", "3MVG9nobody"),
         2,
-        "ten minutes",
+        "10 to 20 minutes",
         "SCSYNC_CLIENT_ID",
     ),
     Scene(
@@ -281,7 +281,7 @@ SCENES = (
         "client identifier invalid",
         doing(active_at=time.time() + 3_600),
         2,
-        "ten minutes",
+        "10 to 20 minutes",
         "SCSYNC_CLIENT_ID",
     ),
     Scene(
@@ -517,11 +517,11 @@ def stage(org: Emulator, bare: Desk, clock: Clock, key: rsa.RSAPrivateKey) -> St
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda one: f"{one.error}-{one.description}")
 def test_each_error_says_what_happened_why_and_what_to_do(stage: Stage, scene: Scene) -> None:
-    """Salesforce's words, the cause, the remedy, and the exit code that says whose turn it is."""
+    """Salesforce's words, the cause, the remedy, who goes on; the exit code says whose turn it is."""
     done = scene.enter(stage)
     said = done.said
     assert done.code == scene.code, done.out + done.err
-    for words in (scene.error, scene.description, scene.cause, scene.remedy):
+    for words in (scene.error, scene.description, scene.cause, scene.remedy, "by itself"):
         assert words in said
     assert stage.desk.settings["REFRESH_TOKEN"] not in done.out + done.err
 

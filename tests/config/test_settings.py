@@ -216,6 +216,22 @@ def test_an_account_goes_by_its_profile(monkeypatch: pytest.MonkeyPatch) -> None
     assert load().client_id == "above all"
 
 
+def test_a_profiles_environment_goes_before_the_files_login_host() -> None:
+    """Its app would be asked for elsewhere; the account's own host goes before both."""
+    Path("scsync.toml").write_text(
+        'login_url = "https://other.my.salesforce.com"\n'
+        + PROFILES.replace('client_secret_env = "ACME_SECRET"', "")
+        + 'profile = "support"\n[accounts.plain]\n[accounts.third]\nprofile = "support"\n'
+    )
+    assert load(account="plain").login_host == "https://other.my.salesforce.com"
+    assert load(account="acme").login_host == "https://acme.my.salesforce.com"
+    settings = load(account="third")
+    assert settings.login_host == "https://test.salesforce.com"
+    origin = {entry.name: (entry.value, entry.origin) for entry in origins(settings)}
+    assert origin["SCSYNC_ENVIRONMENT"] == ("sandbox", "scsync.toml [profiles.support]")
+    assert origin["SCSYNC_LOGIN_URL"] == ("", "default")
+
+
 def test_a_secret_may_lie_in_a_file_beside() -> None:
     """Named from the folder of the TOML; its line end is not part of it."""
     text = PROFILES.replace(

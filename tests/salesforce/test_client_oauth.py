@@ -29,7 +29,7 @@ def http():
 def test_a_login_url_that_is_no_token_endpoint_is_a_setting_to_mend(org, app, token, http):
     """HTML with a 404 comes from a wrong host, and no waiting heals that."""
     org.desk.refusals = [Answer(404, b"<html>")]
-    with pytest.raises(Misconfigured, match="login URL"):
+    with pytest.raises(Misconfigured, match="SCSYNC_LOGIN_URL"):
         RefreshToken(app)(http, token)
 
 
