@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from config.privacy import read_private
+
 _Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -112,10 +114,10 @@ class AccountTable(_Table):
 
 def _content(path: Path) -> str:
     try:
-        secret = path.read_text().strip()
+        secret = read_private(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise LookupError(f"client_secret_file: {path} cannot be read: {why}") from None
+        raise LookupError(f"client_secret_file: {path}: {why}") from None
     if not secret:
         raise LookupError(f"client_secret_file: {path} is empty: put the consumer secret there")
     return secret

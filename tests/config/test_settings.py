@@ -158,6 +158,33 @@ def test_a_secret_in_the_toml_is_for_its_owners_eyes(name: str) -> None:
     assert getattr(load(), name).get_secret_value() == "hush-hush"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SCSYNC_CLIENT_SECRET=hush",
+        "SCSYNC_REFRESH_TOKEN=hush",
+        "SCSYNC_WEBHOOK_URL=https://example.com/hush",
+        "SCSYNC_DATABASE_URL=postgresql+psycopg://scsync:hush@db/scsync",
+        "ACME_SECRET=hush",
+    ],
+)
+def test_a_secret_in_the_env_file_is_for_its_owners_eyes(line: str) -> None:
+    """One that a profile names, too; what is no secret may be read by all, empty lines as well."""
+    Path("scsync.toml").write_text(PROFILES)
+    Path(".env").write_text(f"{line}\nACME_SECRET=hush\n")
+    Path(".env").chmod(0o640)
+    name = line.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"^\.env holds {name} .* chmod 600 \.env") as caught:
+        load()
+    assert "hush" not in str(caught.value)
+    Path(".env").chmod(0o600)
+    assert load()
+    Path("scsync.toml").unlink()
+    Path(".env").write_text("SCSYNC_INTERVAL=3\nSCSYNC_CLIENT_SECRET=\n")
+    Path(".env").chmod(0o644)
+    assert load().interval == 3
+
+
 def test_a_password_in_a_url_is_a_secret_and_a_url_alone_is_none() -> None:
     path = Path("scsync.toml")
     path.write_text('database_url = "postgresql+psycopg://scsync@db/scsync"\n')
@@ -199,6 +226,7 @@ PROFILES = """
 def test_an_account_goes_by_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the file's other settings, below the environment; the secret lies elsewhere."""
     Path("scsync.toml").write_text('client_id = "other"\nthreads = 3\n' + PROFILES)
+    Path(".env").touch(mode=0o600)
     Path(".env").write_text("ACME_SECRET=hush\nSCSYNC_ENVIRONMENT=production\n")
     settings = load()
     assert (settings.client_id, settings.objects, settings.threads) == ("key", ("Case",), 3)
@@ -225,6 +253,10 @@ def test_a_secret_may_lie_in_a_file_beside() -> None:
     with pytest.raises(ConfigError, match=r"\[profiles.support\] client_secret_file: app.secret"):
         load()
     Path("app.secret").write_text("hush\n")
+    Path("app.secret").chmod(0o644)
+    with pytest.raises(ConfigError, match=r"app\.secret: can be read by others; run: chmod"):
+        load()
+    Path("app.secret").chmod(0o600)
     settings = load()
     assert settings.client_secret
     assert settings.client_secret.get_secret_value() == "hush"
