@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 
 from config.outlets import Dsn, Endpoint, WebhookSecret, WebhookUrl
+from config.policy import RefreshPolicy
 from config.privacy import exposure
 from config.tables import AccountTable, Environment, ObjectSettings, Profile
 
@@ -91,10 +92,10 @@ class Settings(BaseSettings):
     keyring: bool = Field(
         default=False, description="keeps the key in the system's keyring instead of a file"
     )
-    refresh_policy: str | None = Field(
+    refresh_policy: RefreshPolicy | None = Field(
         None,
-        pattern=r"^(after|unused) [1-9]\d{0,3} days$",
-        description="when the org ends refresh tokens: 'after 90 days' or 'unused 30 days'",
+        description="when the org ends refresh tokens: 'until revoked', 'immediately', "
+        "'after 90 days' or 'unused 30 days' (or hours, or minutes)",
     )
     api_version: str = Field("67.0", pattern=r"^\d{2,3}\.0$", description="Salesforce API version")
     objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")

@@ -423,7 +423,7 @@ class App:
             )
 
     def keep_alive(self) -> bool:
-        """Renew the token of a suspended account that has been idle for long; tell whether so."""
+        """Renew a refresh token that has been idle for long; tell whether so."""
         with self.store.read() as tx:
             account = accounts.get(tx, self.name)
         if not alive.is_due(account, self.settings.refresh_policy, self.clock()):

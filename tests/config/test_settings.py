@@ -244,6 +244,37 @@ def test_an_account_goes_by_its_profile(monkeypatch: pytest.MonkeyPatch) -> None
     assert load().client_id == "above all"
 
 
+@pytest.mark.parametrize(
+    "policy",
+    ["until revoked", "immediately", "after 90 days", "after 12 hours", "Unused 1  Minute"],
+)
+def test_a_policy_is_said_as_in_setup_by_the_app_or_for_all(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of those that the org offers; it belongs to an app, and so may stand in its profile."""
+    monkeypatch.setenv("ACME_SECRET", "hush")
+    profile = PROFILES.replace(
+        "[profiles.support]", f"[profiles.support]\nrefresh_policy='{policy}'"
+    )
+    Path("scsync.toml").write_text("refresh_policy = 'unused 2 days'\n" + profile)
+    assert load().refresh_policy == " ".join(policy.lower().split())
+    assert load(account="acme").refresh_policy == "unused 2 days"
+
+
+@pytest.mark.parametrize("policy", ["after 90", "unused 0 days", "after 721 hours", "90 days"])
+def test_a_policy_that_setup_does_not_offer_is_refused_with_those_that_it_does(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCSYNC_REFRESH_POLICY", policy)
+    with pytest.raises(ConfigError, match=r"SCSYNC_REFRESH_POLICY: .*use 'until revoked', .*hours"):
+        load()
+    Path("scsync.toml").write_text(f"[profiles.support]\nrefresh_policy = '{policy}'")
+    with pytest.raises(
+        ConfigError, match=r"\[profiles.support\] refresh_policy: .*'after 90 days'"
+    ):
+        load()
+
+
 def test_a_secret_may_lie_in_a_file_beside() -> None:
     """Named from the folder of the TOML; its line end is not part of it."""
     text = PROFILES.replace(
