@@ -152,7 +152,8 @@ class Agents:
             return refused("this was not foreseen; the server's log says more")
 
     async def _called(self, context: Context, name: str, given: Arguments) -> types.CallToolResult:
-        tool = await self._aside(lambda: self._toolbox.find(name))
+        operator = caller_of(context, self._here).operator
+        tool = await self._aside(lambda: self._toolbox.find(name, operator))
         self._refuse_without(tool.scope, context, name)
         if problems := tool.checks.problems(given):
             raise ActionRefused(f"{'; '.join(problems)} (nothing was sent)")

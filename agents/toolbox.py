@@ -22,7 +22,7 @@ from agents.forms import (
 from agents.reports import REPORT_OUTPUT, REPORT_TOOL, Reports
 from models.action import ACTIONS, Action, Verb
 from models.api_key import Scope
-from pipelines.actions import ActionRefused, offered
+from pipelines.actions import ActionRefused
 from salesforce.describe import Describe
 from salesforce.errors import SalesforceError
 from worker.app import App
@@ -84,12 +84,12 @@ class Toolbox:
         tools = [self._tool(one, found.get(one.sobject)) for one in actions]
         return [*tools, *self._others()]
 
-    def find(self, name: str) -> Tool:
+    def find(self, name: str, operator: str) -> Tool:
         """Find a tool by its name; raises `ActionRefused` for what is unknown or not enabled."""
         for tool in self._others():
             if tool.name == name:
                 return tool
-        action = offered(name, self._parts.allows)
+        action = self._parts.offered(name, operator)
         writes_fields = action.verb in {Verb.CREATE, Verb.UPDATE}
         return self._tool(action, self._describe(action.sobject) if writes_fields else None)
 

@@ -40,7 +40,8 @@ def submit(parts: App, action: Action, given: Arguments, operator: str) -> Recei
     """Hand the command in; what will not do is refused with every reason."""
     try:
         command = command_of(action, given)
-        (receipt,) = parts.desk.submit([command], beside=submitted(operator, parts))
+        beside = submitted(operator, parts)
+        (receipt,) = parts.desk.submit([command], operator=operator, beside=beside)
     except Refused as error:
         found = [problem for refusal in error.refusals for problem in refusal.problems]
         said = "; ".join(f"{one.code}: {one}" for one in found)

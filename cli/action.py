@@ -23,9 +23,9 @@ from pipelines.actions import (
     Source,
     StoreAnswers,
     answer,
-    offered,
 )
 from pipelines.prose import plain
+from worker.app import App
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -74,7 +74,6 @@ def register(app: typer.Typer, panel: str) -> None:
         if not words:
             raise ActionRefused("which action? see scsync action --list")
         name, *rest = words
-        found = offered(name, ctx.settings.allows)
         manners = given(
             idempotency_key=key,
             on_conflict=on_conflict,
@@ -82,11 +81,6 @@ def register(app: typer.Typer, panel: str) -> None:
             allow_duplicates=allow_duplicates,
             expected_modstamp=expected_modstamp,
         )
-        if found.verb.writes:
-            _write(ctx, found, rest, manners, json=json)
-            return
-        if manners:
-            raise ActionRefused(f"{name} only reads: it takes no {', '.join(manners)}")
         question = Question(
             where=where or (),
             order=order,
@@ -96,6 +90,12 @@ def register(app: typer.Typer, panel: str) -> None:
             language=language,
         )
         with ctx.app() as parts:
+            found = parts.offered(name, ctx.operator)
+            if found.verb.writes:
+                _write(ctx, parts, found, rest, manners, json=json)
+                return
+            if manners:
+                raise ActionRefused(f"{name} only reads: it takes no {', '.join(manners)}")
             answers = parts.answers(source)
             if isinstance(answers, StoreAnswers):
                 _tell_freshness(ctx, answers, found)
@@ -113,13 +113,17 @@ def _tell_freshness(ctx: Context, answers: StoreAnswers, found: Action) -> None:
 
 
 def _write(
-    ctx: Context, found: Action, rest: list[str], manners: dict[str, Any], *, json: bool
+    ctx: Context,
+    parts: App,
+    found: Action,
+    rest: list[str],
+    manners: dict[str, Any],
+    *,
+    json: bool,
 ) -> None:
-    with ctx.app() as parts:
-        words = [str(found.verb), found.sobject, *rest]
-        command = parse_words(words, None, parts)
-        receipts = parts.desk.submit([mannered(command, manners)])
-        announce(ctx, parts)
+    command = parse_words(ctx, parts, [str(found.verb), found.sobject, *rest])
+    receipts = parts.desk.submit([mannered(command, manners)], operator=ctx.operator)
+    announce(ctx, parts)
     show_receipts(ctx, receipts, json=json)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from cli import browser
 from cli.context import Context, Json, context, print_json
+from config.privacy import read_private
 from config.settings import ConfigError
 from models.action import ACTIONS
 from models.linked_account import GrantKind
@@ -123,7 +124,7 @@ def _by_client_credentials(parts: App) -> Linked:
 
 def _by_jwt(parts: App, key: Path, username: str) -> Linked:
     try:
-        private_key = key.read_bytes()
+        private_key = read_private(key)
     except OSError as error:
         raise ConfigError(f"{key}: {error.strerror}") from None
     terms = Terms(GrantKind.JWT, username, parts.settings.audience, private_key)

@@ -15,7 +15,6 @@ from config.settings import ConfigError
 from models.command import Command, InvalidCommand, Op
 from models.outbox import KeyKind
 from pipelines import pull, typed
-from pipelines.actions import refuse_disabled
 from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.receipts import Progress, Receipt
@@ -64,7 +63,7 @@ def register(app: typer.Typer, panel: str) -> None:
             raise ConfigError("--key is for one command; in a file, each names its idempotency_key")
         with ctx.app() as parts:
             if dry_run:
-                show_rehearsal(ctx, _rehearsal(parts, words or [], file, key), json=json)
+                show_rehearsal(ctx, _rehearsal(ctx, parts, words or [], file, key), json=json)
                 return
             with _accepted(ctx, parts, words or [], file, key) as receipts:
                 announce(ctx, parts)
@@ -84,11 +83,14 @@ def announce(ctx: Context, parts: App) -> None:
         ctx.say(f"scsync: accepted; not announced yet: {error}")
 
 
-def _rehearsal(parts: App, words: list[str], file: str | None, key: str | None) -> Rehearsal:
+def _rehearsal(
+    ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
+) -> Rehearsal:
     if file is None:
-        return parts.desk.rehearse([parse_words(words, key, parts)])
+        command = parse_words(ctx, parts, words, key)
+        return parts.desk.rehearse([command], operator=ctx.operator)
     with _lines(file) as lines:
-        return parts.desk.rehearse_lines(lines)
+        return parts.desk.rehearse_lines(lines, operator=ctx.operator)
 
 
 @contextmanager
@@ -96,11 +98,13 @@ def _accepted(
     ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
 ) -> Iterator[Iterable[Receipt]]:
     if file is None:
-        yield parts.desk.submit([parse_words(words, key, parts)])
+        command = parse_words(ctx, parts, words, key)
+        yield parts.desk.submit([command], operator=ctx.operator)
         return
     with ExitStack() as stack:
         with _lines(file) as lines, _told(ctx) as report:
-            receipts = stack.enter_context(parts.desk.submit_lines(lines, report=report))
+            stored = parts.desk.submit_lines(lines, operator=ctx.operator, report=report)
+            receipts = stack.enter_context(stored)
         yield receipts
 
 
@@ -140,13 +144,13 @@ def _told(ctx: Context) -> Iterator[Callable[[Progress], None]]:
         yield report
 
 
-def parse_words(words: list[str], key: str | None, parts: App) -> Command:
+def parse_words(ctx: Context, parts: App, words: list[str], key: str | None = None) -> Command:
     """Read `update Case 500… Priority=High`; raises `InvalidCommand`, `ActionRefused`."""
     if len(words) < 2:  # noqa: PLR2004 - OP SOBJECT
         raise InvalidCommand("a command is OP SOBJECT [ID] [Field=value]...; see its --help")
     op, sobject, *rest = words
     if op in set(Op):
-        refuse_disabled(action_of(Op(op), sobject), parts.allows)
+        parts.refuse_disabled(action_of(Op(op), sobject), ctx.operator)
     form: dict[str, Any] = {"op": op, "sobject": sobject, "idempotency_key": key}
     if rest and "=" not in rest[0]:
         form["record_id"] = rest.pop(0)

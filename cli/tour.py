@@ -198,7 +198,7 @@ class Tour:
 
     def _farewell(self) -> None:
         self._ctx.line(
-            "\nWith an org of your own: put these into .env:\n"
+            "\nWith an org of your own: put these into .env, mode 0600:\n"
             "  SCSYNC_ENVIRONMENT=sandbox        # or production\n"
             "  SCSYNC_CLIENT_ID=...              # consumer key of your external client app\n"
             "  SCSYNC_CLIENT_SECRET=...\n"

@@ -1,13 +1,13 @@
 """The keys that encrypt tokens at rest: the first one writes, the others still read."""
 
 import os
-import stat
 from pathlib import Path
 from typing import Protocol
 
 from cryptography.fernet import Fernet, MultiFernet
 
 from config.keyring import Keyring
+from config.privacy import exposure
 from config.settings import ConfigError, Settings
 
 KEY_FILE = Path("scsync.key")
@@ -35,12 +35,12 @@ class KeyFile:
 
     def read(self) -> str:
         try:
-            found = self.path.stat()
+            why = exposure(self.path)
         except FileNotFoundError:
             _make(self.path, Fernet.generate_key().decode())
             return self.read()
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            raise ConfigError(f"{self.path} can be read by others; run: chmod 600 {self.path}")
+        if why:
+            raise ConfigError(f"{self.path} {why}")
         return self.path.read_text()
 
     def write(self, text: str) -> None:

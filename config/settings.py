@@ -1,7 +1,6 @@
 """Settings: `scsync.toml` below `.env` below the environment becomes one frozen value."""
 
 import os
-import stat
 import tomllib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -29,9 +28,12 @@ from pydantic_settings import (
 )
 
 from config.outlets import Dsn, Endpoint, WebhookSecret, WebhookUrl
+from config.policy import RefreshPolicy
+from config.privacy import exposure
 from config.tables import AccountTable, Environment, ObjectSettings, Profile
 
 PREFIX = "SCSYNC_"
+DOTENV = Path(".env")
 DEFAULT_ACCOUNT = "default"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 LOGIN_HOSTS = {
@@ -54,7 +56,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
+        env_file=DOTENV,
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",
@@ -90,10 +92,10 @@ class Settings(BaseSettings):
     keyring: bool = Field(
         default=False, description="keeps the key in the system's keyring instead of a file"
     )
-    refresh_policy: str | None = Field(
+    refresh_policy: RefreshPolicy | None = Field(
         None,
-        pattern=r"^(after|unused) [1-9]\d{0,3} days$",
-        description="when the org ends refresh tokens: 'after 90 days' or 'unused 30 days'",
+        description="when the org ends refresh tokens: 'until revoked', 'immediately', "
+        "'after 90 days' or 'unused 30 days' (or hours, or minutes)",
     )
     api_version: str = Field("67.0", pattern=r"^\d{2,3}\.0$", description="Salesforce API version")
     objects: Names = Field((), description="sObjects to pull, comma-separated; empty: all we know")
@@ -272,7 +274,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - theirs to pass
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        _refuse_unknown_lines(dotenv_settings)
+        _look_through(dotenv_settings)
         toml = (Toml(settings_cls, cls.toml_file, dotenv_settings),) if cls.toml_file else ()
         return (init_settings, env_settings, dotenv_settings, *toml)
 
@@ -291,7 +293,7 @@ class Toml(TomlConfigSettingsSource):
         super().__init__(settings_cls, path)
         self._path, self._dotenv, self._account = path, dotenv, account
         known = set(settings_cls.model_fields) - {"object_settings"}
-        _refuse_open_secrets(path, settings_cls, self.init_kwargs)
+        _refuse_exposed(path, _secrets(self.init_kwargs))
         if isinstance(tables := self.init_kwargs.get("objects"), dict):
             del self.init_kwargs["objects"]
             # TOML has one `objects` only: beside tables the list stands among them, as `pull`.
@@ -300,6 +302,8 @@ class Toml(TomlConfigSettingsSource):
             self.init_kwargs["object_settings"] = tables
         self.profiles = _tables(Profile, "profiles", self.init_kwargs.pop("profiles", {}))
         self.accounts = _tables(AccountTable, "accounts", self.init_kwargs.pop("accounts", {}))
+        elsewhere = [one.client_secret_env for one in self.profiles.values()]
+        _refuse_exposed(DOTENV, [name for name in elsewhere if name and self._line(name)])
         for name, one in self.accounts.items():
             if one.profile and one.profile not in self.profiles:
                 raise ConfigError(_no_profile(name, one.profile, self.profiles))
@@ -336,25 +340,33 @@ class Toml(TomlConfigSettingsSource):
             raise ConfigError(f"{self._path}: [profiles.{name}] {error.args[0]}") from None
 
     def _variable(self, name: str) -> str | None:
+        return os.environ.get(name) or self._line(name)
+
+    def _line(self, name: str) -> str | None:
         lines = self._dotenv.env_vars if isinstance(self._dotenv, DotEnvSettingsSource) else {}
-        return os.environ.get(name) or lines.get(name.lower())
+        return lines.get(name.lower())
 
 
-def _refuse_open_secrets(
-    path: Path, settings_cls: type[BaseSettings], given: Mapping[str, Any]
-) -> None:
+def _refuse_exposed(path: Path, secrets: Collection[str]) -> None:
     """Refuse a file that others may read once a secret stands in it."""
-    kinds = {name: get_args(info.annotation) for name, info in settings_cls.model_fields.items()}
-    secret = [
+    if secrets and (why := exposure(path)):
+        raise ConfigError(
+            f"{path} holds {', '.join(secrets)} and {why}, or move the secret into the environment"
+        )
+
+
+def _secrets(given: Mapping[str, object]) -> list[str]:
+    """Name the settings, of these, that hold a secret."""
+    kinds = {name: info.annotation for name, info in Settings.model_fields.items()}
+    return [
         name
         for name, value in given.items()
-        if value and (SecretStr in kinds.get(name, ()) or _bears_password(value))
+        if value and (_is_secret(kinds.get(name)) or _bears_password(value))
     ]
-    if secret and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise ConfigError(
-            f"{path} holds {', '.join(secret)} and can be read by others; run: chmod 600 {path}, "
-            "or move the secret into the environment"
-        )
+
+
+def _is_secret(kind: object) -> bool:
+    return kind is SecretStr or any(_is_secret(part) for part in get_args(kind))
 
 
 def _bears_password(value: object) -> bool:
@@ -378,16 +390,28 @@ def _no_profile(account: str, profile: str, known: Collection[str]) -> str:
     return f"[accounts.{account}] profile: there is no [profiles.{profile}]; {remedy}"
 
 
-def _refuse_unknown_lines(source: PydanticBaseSettingsSource) -> None:
-    """Refuse a misspelt name in `.env`; the environment belongs to other programs, too."""
+def _look_through(source: PydanticBaseSettingsSource) -> None:
+    """Refuse a misspelt name in `.env`, and secrets that others may read there.
+
+    The environment is not looked through: it belongs to other programs, too.
+    """
     if not isinstance(source, DotEnvSettingsSource):
         return
     known = set(Settings.model_fields) - {"object_settings"}
-    for name in source.env_vars:
-        if name.startswith(PREFIX.lower()) and name.removeprefix(PREFIX.lower()) not in known:
-            raise ConfigError(
-                _unknown(".env", name.upper(), {PREFIX + one.upper() for one in known})
-            )
+    lines = {
+        name.removeprefix(PREFIX.lower()): value
+        for name, value in source.env_vars.items()
+        if name.startswith(PREFIX.lower())
+    }
+    for name in lines:
+        if name not in known:
+            names = {_env_name(one) for one in known}
+            raise ConfigError(_unknown(str(DOTENV), _env_name(name), names))
+    _refuse_exposed(DOTENV, [_env_name(name) for name in _secrets(lines)])
+
+
+def _env_name(name: str) -> str:
+    return f"{PREFIX}{name.upper()}"
 
 
 def _unknown(place: str, name: str, known: Collection[str]) -> str:
@@ -402,7 +426,7 @@ def load(config: Path | None = None, *, account: str | None = None) -> Settings:
 
     class Loaded(Settings):
         toml_file = path
-        sources = (*([path] if path else []), Path(".env"))
+        sources = (*([path] if path else []), DOTENV)
 
         def anew(self) -> Settings:
             return load(config, account=account)
@@ -416,7 +440,7 @@ def load(config: Path | None = None, *, account: str | None = None) -> Settings:
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path or '.env'}: not UTF-8 text") from None
+        raise ConfigError(f"{path or DOTENV}: not UTF-8 text") from None
 
 
 def _default_toml() -> Path | None:

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from config.policy import RefreshPolicy
+from config.privacy import read_private
+
 _Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -62,6 +65,9 @@ class Profile(_Table):
     environment: Environment | None = Field(default=None, description="production or sandbox")
     login_url: _Text | None = Field(default=None, description="a My Domain or other login host")
     scopes: _Text | None = Field(default=None, description="OAuth scopes asked for")
+    refresh_policy: RefreshPolicy | None = Field(
+        default=None, description="when the org ends the app's refresh tokens"
+    )
     actions: tuple[str, ...] | None = Field(default=None, description="enabled actions or globs")
 
     @model_validator(mode="before")
@@ -112,10 +118,10 @@ class AccountTable(_Table):
 
 def _content(path: Path) -> str:
     try:
-        secret = path.read_text().strip()
+        secret = read_private(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise LookupError(f"client_secret_file: {path} cannot be read: {why}") from None
+        raise LookupError(f"client_secret_file: {path}: {why}") from None
     if not secret:
         raise LookupError(f"client_secret_file: {path} is empty: put the consumer secret there")
     return secret

@@ -61,6 +61,10 @@ class ActionRefused(ValueError):  # noqa: N818 - read at the call site
 class ActionDisabled(ActionRefused):
     """The action is none that this profile enables."""
 
+    def __init__(self, action: str) -> None:
+        super().__init__(f"{ACTION_DISABLED}: {disabled(action)}")
+        self.disabled = (action,)
+
 
 def offered(name: str, allows: Callable[[str], bool]) -> Action:
     """Find an action that is enabled; nothing else has been looked at by then."""
@@ -75,7 +79,7 @@ def offered(name: str, allows: Callable[[str], bool]) -> Action:
 def refuse_disabled(name: str, allows: Callable[[str], bool]) -> None:
     """Refuse an action that is not enabled; its code is that of a refused command."""
     if not allows(name):
-        raise ActionDisabled(f"{ACTION_DISABLED}: {disabled(name)}")
+        raise ActionDisabled(name)
 
 
 class Source(StrEnum):

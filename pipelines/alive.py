@@ -1,7 +1,8 @@
-"""A suspended account makes no calls, and its grant is kept alive all the same.
+"""An org may end a refresh token that nobody uses: so one is used before that.
 
-An org may end a refresh token that nobody uses. So that of a suspended account is renewed now and
-then at the login host, which costs no API call and leads to no data.
+A suspended account makes no calls; its token is renewed now and then at the login host, which costs
+no API call and leads to no data. That of a working account may lie idle, too: a session that is in
+use does not end.
 """
 
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from models.linked_account import AccountState, GrantKind, LinkedAccount
+from pipelines.policy import terms
 from salesforce.auth import TokenAuth
 from salesforce.grants import Grant
 from salesforce.introspect import Introspection
@@ -19,13 +21,12 @@ EVERY = timedelta(days=7)
 
 
 def is_due(account: LinkedAccount | None, policy: str | None, now: datetime) -> bool:
-    """Tell whether a suspended account's refresh token has been idle for long."""
-    if account is None or account.state != AccountState.SUSPENDED:
+    """Tell whether an account's refresh token has been idle for long."""
+    if account is None or account.grant_kind != GrantKind.REFRESH_TOKEN:
         return False
-    if account.grant_kind != GrantKind.REFRESH_TOKEN:
-        return False
+    pause = _longest_pause(account.state, policy)
     since = account.refreshed_at or account.linked_at
-    return since is None or now - since >= _longest_pause(policy)
+    return pause is not None and (since is None or now - since >= pause)
 
 
 def keep_alive(
@@ -36,7 +37,13 @@ def keep_alive(
     auth.renew(vault.current())
 
 
-def _longest_pause(policy: str | None) -> timedelta:
-    if policy is None or not policy.startswith("unused"):
-        return EVERY
-    return min(EVERY, timedelta(days=int(policy.split()[1])) / 2)
+def _longest_pause(state: str, policy: str | None) -> timedelta | None:
+    """Say how long a token may lie idle: half of what the org allows; None: for ever."""
+    span, is_renewed = terms(policy)
+    half = span / 2 if span and is_renewed else None
+    match state:
+        case AccountState.LINKED:
+            return half
+        case AccountState.SUSPENDED:
+            return min(EVERY, half) if half else EVERY
+    return None

@@ -68,12 +68,14 @@ def _scopes(scope: str) -> Finding:
 
 def _policy(account: LinkedAccount, terms: str | None, now: datetime) -> Finding:
     if terms is None:
-        how = "Look in Setup, the app's policies; if tokens end there, set SCSYNC_REFRESH_POLICY."
+        how = "Look in Setup, the app's policies, and say it in SCSYNC_REFRESH_POLICY."
         return Finding("token policy", Verdict.OK, "unknown: whether refresh tokens end", how)
-    soon = policy.notice(terms, account, now)
+    if soon := policy.notice(terms, account, now):
+        return Finding("token policy", Verdict.WARNING, soon)
     end = policy.ends_at(terms, account)
-    evidence = f"{terms}: until {end:%Y-%m-%d}" if end else terms
-    return Finding("token policy", Verdict.WARNING if soon else Verdict.OK, soon or evidence)
+    until = f": until {end:%Y-%m-%d %H:%M} UTC" if end else ""
+    moves = ", and each refresh moves that" if policy.terms(terms).is_renewed else ""
+    return Finding("token policy", Verdict.OK, f"{terms}{until}{moves}")
 
 
 def _rotation(rotates: bool | None) -> Finding:  # noqa: FBT001 - what the account holds

@@ -16,7 +16,7 @@ from models.outbox import KeyKind
 from pipelines.basis import Basis, NoBasis
 from pipelines.describes import Describes
 from pipelines.keys import bears_keys
-from pipelines.validate import Checks, Form, Problem, form_of, problems
+from pipelines.validate import Checks, Form, NotEnabled, Problem, form_of, problems
 from salesforce.describe import Describe
 from salesforce.errors import Rejected
 from store.engine import Store
@@ -70,7 +70,7 @@ class Clerk:
     def _look(self, command: Command) -> tuple[Row | None, list[Problem]]:
         action = action_of(command.op, command.sobject)
         if not self._rules.allows(action):
-            return None, [Problem(ACTION_DISABLED, None, disabled(action))]
+            return None, [NotEnabled(ACTION_DISABLED, None, disabled(action), action)]
         try:
             describe = self._known(command.sobject)
         except Rejected as error:  # no name that could stand in an address

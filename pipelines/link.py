@@ -107,7 +107,7 @@ class Linker:
         """Refuse, before it is sent, what would be refused afterwards, or was spent already."""
         with self.store.read() as tx:
             in_doubt = accounts.presented(tx, self.name) == _digest(refresh_token)
-        told = Introspection(self.app).describe(self.http, refresh_token, "refresh_token")
+        told = Introspection(self.app).of_refresh_token(self.http, refresh_token)
         if in_doubt and (told is None or not told.active):
             raise GrantDead(
                 "this refresh token was sent once and the answer never came: the org may have "

@@ -1,41 +1,77 @@
 """The end of a refresh token, where the org's policy sets one: known ahead, and said ahead."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from models.linked_account import AccountState, GrantKind, LinkedAccount
 
 ANNOUNCED = (14, 7, 1)
 """Days ahead at which the log says it; status and doctor say it from the first on."""
+_IMMEDIATELY, _UNTIL_REVOKED = "immediately", "until revoked"
+_UNITS = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+}
+
+
+class Terms(NamedTuple):
+    """What a policy means: how long a token lives, and whether each use lets it begin anew."""
+
+    span: timedelta | None = None
+    is_renewed: bool = False
+
+
+def terms(policy: str | None) -> Terms:
+    """Read a policy: "after 90 days", "unused 12 hours", "immediately", "until revoked"."""
+    if policy is None or policy == _UNTIL_REVOKED:
+        return Terms()
+    if policy == _IMMEDIATELY:
+        return Terms(timedelta())
+    kind, number, unit = policy.split()
+    return Terms(int(number) * _UNITS[unit.removesuffix("s")], kind == "unused")
 
 
 def ends_at(policy: str | None, account: LinkedAccount | None) -> datetime | None:
-    """Say when the grant ends by a policy like "after 90 days" or "unused 30 days"."""
-    if policy is None or account is None or account.grant_kind != GrantKind.REFRESH_TOKEN:
+    """Say when the grant ends by the policy; one that starts anew, if nobody uses it meanwhile."""
+    span, is_renewed = terms(policy)
+    if span is None or account is None or account.grant_kind != GrantKind.REFRESH_TOKEN:
         return None
-    kind, days, _ = policy.split()
-    since = account.linked_at if kind == "after" else account.refreshed_at
-    return since + timedelta(days=int(days)) if since else None
+    since = (account.refreshed_at if is_renewed else None) or account.linked_at
+    return since + span if since else None
 
 
-def threshold(end: datetime | None, now: datetime) -> int | None:
+def threshold(policy: str | None, account: LinkedAccount | None, now: datetime) -> int | None:
     """Say which of the announced days has been reached; None: the end is far, or there is none."""
-    if end is None:
+    end = ends_at(policy, account)
+    if end is None or account is None or account.state == AccountState.DEAD:
         return None
+    span, is_renewed = terms(policy)
+    if span and is_renewed and end - now > span / 2:
+        return None  # each refresh moves the end, and one is due by then
     return next((days for days in sorted(ANNOUNCED) if end - now <= timedelta(days=days)), None)
 
 
 def notice(policy: str | None, account: LinkedAccount | None, now: datetime) -> str | None:
     """Say that the grant will end soon, and what to do before."""
     end = ends_at(policy, account)
-    if end is None or threshold(end, now) is None or _is_dead(account):
+    if end is None or threshold(policy, account, now) is None:
         return None
-    left = (end - now).days
-    when = f"in {left} days" if left > 1 else "within two days" if end > now else "by now"
+    if policy == _IMMEDIATELY:
+        return (
+            "the org's policy ends refresh tokens immediately, and the grant with its session: "
+            "choose another in the app's policies, then run scsync link"
+        )
+    is_kept = terms(policy).is_renewed and end > now
+    remedy = "let scsync up run, which renews it" if is_kept else "run scsync link"
     return (
-        f"the grant ends {when} ({end:%Y-%m-%d}) by the org's policy, {policy}: "
-        "run scsync link before"
+        f"the grant ends {_ahead(end - now)} ({end:%Y-%m-%d %H:%M} UTC) by the org's policy, "
+        f"{policy}: {remedy}"
     )
 
 
-def _is_dead(account: LinkedAccount | None) -> bool:
-    return account is None or account.state != AccountState.LINKED
+def _ahead(left: timedelta) -> str:
+    for unit, size in _UNITS.items():
+        if left >= 2 * size:
+            return f"in {left // size} {unit}s"
+    return "within two minutes" if left > timedelta() else "by now"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import NamedTuple
 
-from pipelines.validate import Problem
+from pipelines.validate import NotEnabled, Problem
 
 IN_MEMORY = 1 << 22
 """Bytes; what is more goes into a file."""
@@ -45,6 +45,13 @@ class Refused(Exception):  # noqa: N818 - read at the call site
     def __init__(self, refusals: list[Refusal]) -> None:
         super().__init__("; ".join(str(refusal) for refusal in refusals))
         self.refusals = refusals
+
+    @property
+    def disabled(self) -> tuple[str, ...]:
+        """Name the actions that were asked for and are not enabled, each once."""
+        found = [problem for refusal in self.refusals for problem in refusal.problems]
+        names = (problem.action for problem in found if isinstance(problem, NotEnabled))
+        return tuple(dict.fromkeys(names))
 
 
 class Receipts:

@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection
 
+from models.api_key import LOCAL
 from models.command import Command, InvalidCommand
 from models.outbox import OutboxEntry
+from pipelines import refusals
 from pipelines.appending import Before, append, follow, fresh_of, waits_of
 from pipelines.chunks import Chunk, Spool, broken
 from pipelines.clerk import DOCUMENTS, Clerk, Rules, as_json, parents_of
@@ -41,9 +43,15 @@ class Desk(Rules):
     clock: Clock
     watch: Watch = NOBODY
 
-    def submit(self, commands: Iterable[Command], *, beside: Beside = _NOTHING) -> list[Receipt]:
-        """Store all of these commands, or none; raises `Refused` with every reason."""
-        with self._stored(Intake(self).commands(commands), beside=beside) as receipts:
+    def submit(
+        self, commands: Iterable[Command], *, operator: str = LOCAL, beside: Beside = _NOTHING
+    ) -> list[Receipt]:
+        """Store all of these commands, or none; raises `Refused` with every reason.
+
+        The audit names the operator beside each action that is refused since it is not enabled.
+        """
+        chunks = self._noted(Intake(self).commands(commands), operator)
+        with self._stored(chunks, beside=beside) as receipts:
             return list(receipts)
 
     @contextmanager
@@ -51,6 +59,7 @@ class Desk(Rules):
         self,
         lines: Iterable[str],
         *,
+        operator: str = LOCAL,
         report: Callable[[Progress], None] = lambda _: None,
         beside: Beside = _NOTHING,
     ) -> Iterator[Receipts]:
@@ -59,16 +68,17 @@ class Desk(Rules):
         Raises `InvalidCommand` for a line that is none. The receipts are there until the block
         ends.
         """
-        with self._stored(Intake(self).lines(lines), report, beside) as receipts:
+        chunks = self._noted(Intake(self).lines(lines), operator)
+        with self._stored(chunks, report, beside) as receipts:
             yield receipts
 
-    def rehearse(self, commands: Iterable[Command]) -> Rehearsal:
+    def rehearse(self, commands: Iterable[Command], *, operator: str = LOCAL) -> Rehearsal:
         """Check as `submit` does, store nothing, and count the requests that it would lead to."""
-        return self._rehearsed(Intake(self).commands(commands))
+        return self._rehearsed(self._noted(Intake(self).commands(commands), operator))
 
-    def rehearse_lines(self, lines: Iterable[str]) -> Rehearsal:
+    def rehearse_lines(self, lines: Iterable[str], *, operator: str = LOCAL) -> Rehearsal:
         """Do the same for one JSON object a line."""
-        return self._rehearsed(Intake(self).lines(lines))
+        return self._rehearsed(self._noted(Intake(self).lines(lines), operator))
 
     def admit(self, *, limit: int = 1_000) -> int:
         """Check rows that other programs inserted: each gets its lane, or a cause for refusal."""
@@ -81,6 +91,10 @@ class Desk(Rules):
         if checked:
             self.store.write(lambda tx: self._admitted(tx, checked))
         return len(entries)
+
+    def _noted(self, chunks: Iterable[Chunk], operator: str) -> Iterator[Chunk]:
+        with refusals.noted(operator, store=lambda: self.store, clock=self.clock):
+            yield from chunks
 
     @contextmanager
     def _stored(

@@ -39,6 +39,13 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+@dataclass(frozen=True)
+class NotEnabled(Problem):
+    """The action that a command amounts to is none that this profile enables."""
+
+    action: str
+
+
 Form: TypeAlias = tuple[str | None, str | None, Fields]
 """What names a record (its id, or the field that holds its key) and its fields, in their one form.
 

@@ -44,8 +44,13 @@ class Introspection:
     app: AppCredentials
 
     def __call__(self, http: httpx.Client, token: Token) -> bool | None:
-        reply = self._asked(http, token.refresh_token or "", "refresh_token")
-        return decoded(reply, Described).active if reply else None
+        described = self.of_refresh_token(http, token.refresh_token or "")
+        return described.active if described else None
+
+    def of_refresh_token(self, http: httpx.Client, refresh_token: str) -> Described | None:
+        """Give what is known of a refresh token; None where the org does not let this app know."""
+        reply = self._asked(http, refresh_token, "refresh_token")
+        return decoded(reply, Described) if reply else None
 
     def left(self, http: httpx.Client, token: Token) -> float | None:
         """Tell how many seconds the session has; None where the org does not say."""

@@ -161,6 +161,7 @@ def test_the_profiles_shown_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     page = ROOT / "docs" / "connections.md"
     (tmp_path / "scsync.toml").write_text(blocks("toml", [page])[0])
+    (tmp_path / "reporting.secret").touch(mode=0o600)
     (tmp_path / "reporting.secret").write_text("hush")
     monkeypatch.setenv("SUPPORT_SECRET", "hush")
     assert load(tmp_path / "scsync.toml").allows("update_case")

@@ -19,10 +19,11 @@ from config.allowed import Allowed
 from config.keys import cipher
 from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, declare
+from models.action import Action
 from models.dynamic import is_dynamic
 from models.watermark import Watermark
-from pipelines import alive, merged, references
-from pipelines.actions import OrgAnswers, Source, StoreAnswers
+from pipelines import alive, merged, references, refusals
+from pipelines.actions import OrgAnswers, Source, StoreAnswers, offered, refuse_disabled
 from pipelines.backfill import Backfiller
 from pipelines.budget import Budget, Priority
 from pipelines.computed import Computed
@@ -190,6 +191,16 @@ class App:
     def allows(self) -> Allowed:
         """Whether an action is enabled at this moment: the settings may change meanwhile."""
         return Allowed(self.settings)
+
+    def offered(self, name: str, operator: str) -> Action:
+        """Find an action; one that is not enabled is refused, and the audit names who asked."""
+        with refusals.noted(operator, store=lambda: self.store, clock=self.clock):
+            return offered(name, self.allows)
+
+    def refuse_disabled(self, action: str, operator: str) -> None:
+        """Do the same for what need not be one of our actions."""
+        with refusals.noted(operator, store=lambda: self.store, clock=self.clock):
+            refuse_disabled(action, self.allows)
 
     @cached_property
     def desk(self) -> Desk:
@@ -419,7 +430,7 @@ class App:
             )
 
     def keep_alive(self) -> bool:
-        """Renew the token of a suspended account that has been idle for long; tell whether so."""
+        """Renew a refresh token that has been idle for long; tell whether so."""
         with self.store.read() as tx:
             account = accounts.get(tx, self.name)
         if not alive.is_due(account, self.settings.refresh_policy, self.clock()):

@@ -59,6 +59,7 @@ class Schedule:
             (self.deliver, TICK),
             (self.weigh, 30 * TICK),
             (self.index, 60 * TICK),
+            (self.keep, 60 * TICK),
             (self.tidy, 3600.0),
         ):
             self._scheduler.add_job(self.run, "interval", (job,), seconds=seconds)
@@ -152,12 +153,17 @@ class Schedule:
         with self._app.store.read() as tx:
             account = accounts.get(tx, self._app.name)
         terms, now = self._app.settings.refresh_policy, self._app.clock()
-        days = policy.threshold(policy.ends_at(terms, account), now)
+        days = policy.threshold(terms, account, now)
         soon = policy.notice(terms, account, now)
         if soon and days != self._announced:
             log.warning("grant.ends", account=self._app.name, why=soon)
         self._announced = days
         return account
+
+    def keep(self) -> None:
+        """Use the refresh token before the org ends it for disuse."""
+        if self._app.keep_alive():
+            log.info("grant.kept_alive", account=self._app.name)
 
     def sweep(self) -> None:
         """Announce commands that nobody has announced."""
@@ -169,9 +175,7 @@ class Schedule:
         indexes.build(self._app.store)
 
     def tidy(self) -> None:
-        """Forget old runs and counts; see to overlooked commands, and to a suspended grant."""
-        if self._app.keep_alive():
-            log.info("grant.kept_alive", account=self._app.name)
+        """Forget old runs and counts; see to overlooked commands."""
         old = self._app.clock() - KEEP_RUNS
         with self._app.store.begin() as tx:
             forgotten = runs.forget(tx, old)

@@ -26,7 +26,6 @@ from pipelines.actions import (
     Source,
     StoreAnswers,
     answer,
-    offered,
 )
 from worker.app import App
 
@@ -114,7 +113,7 @@ def _list(parts: App, _asked: Asked) -> dict[str, Any]:
 
 def _read(action: Action) -> Any:
     def does(parts: App, asked: Asked) -> dict[str, Any]:
-        offered(action.name, parts.allows)
+        parts.offered(action.name, asked.operator)
         query = asked.query
         answers = parts.answers(query.source)
         # What an answer may be older than is asked before it, not after.
@@ -135,7 +134,7 @@ def _question(query: msgspec.Struct) -> Question:
 
 def _write(action: Action) -> Any:
     def does(parts: App, asked: Asked) -> dict[str, Any]:
-        offered(action.name, parts.allows)
+        parts.offered(action.name, asked.operator)
         form = asked.body.given()
         key = asked.request.headers.get(KEY)
         if key:
@@ -143,7 +142,8 @@ def _write(action: Action) -> Any:
                 raise Problem(422, f"{KEY} and the body name different keys")
             form["idempotency_key"] = key
         command = Command.from_json({"op": action.verb, "sobject": action.sobject, **form})
-        (found,) = parts.desk.submit([command], beside=submitted(asked.operator, parts))
+        beside = submitted(asked.operator, parts)
+        (found,) = parts.desk.submit([command], operator=asked.operator, beside=beside)
         return receipt(found)
 
     return does

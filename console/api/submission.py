@@ -50,7 +50,9 @@ def _submit(parts: App, asked: Asked) -> dict[str, Any]:
     forms, is_one = asked.body
     key = asked.request.headers.get(KEY)
     commands = [Command.from_json(form) for form in _keyed(forms, key, is_one=is_one)]
-    receipts = parts.desk.submit(commands, beside=submitted(asked.operator, parts))
+    receipts = parts.desk.submit(
+        commands, operator=asked.operator, beside=submitted(asked.operator, parts)
+    )
     if is_one:
         return receipt(receipts[0])
     repeated = sum(one.repeated for one in receipts)

@@ -38,6 +38,7 @@ def routes(parts: App) -> list[BaseRoute]:
             parts,
             "accounts.html",
             account=account,
+            policy=terms,
             ends_at=policy.ends_at(terms, account),
             notice=policy.notice(terms, account, parts.clock()),
             others=[one for one in places.known(parts.settings.database_url) if one != parts.name],

@@ -105,9 +105,11 @@ def _proposed(request: Request, parts: App) -> Response:
         "fields": fields,
         **proposal.manners(given),
     }
-    beside = submitted(request.state.operator, parts)
+    operator = request.state.operator
+    beside = submitted(operator, parts)
     try:
-        (receipt,) = parts.desk.submit([Command.from_json(asked)], beside=beside)
+        command = Command.from_json(asked)
+        (receipt,) = parts.desk.submit([command], operator=operator, beside=beside)
     except InvalidCommand as error:
         return _page(request, parts, given=given, trouble=[str(error)])
     except ConfigError as error:

@@ -15,6 +15,7 @@ from emulator.server import Emulator
 from models.action import ACTIONS
 from models.command import Op
 from salesforce.describe import Describe, FieldDescribe, PicklistValue
+from store import audit
 from tests.agents.hosts import PATIENCE, Host, within
 from tests.pipelines.push.ground import Place, settings_for
 from worker.app import App
@@ -116,7 +117,7 @@ def test_a_bad_call_is_refused_before_any_call(
 
 
 def test_what_the_profile_does_not_enable_is_not_there(org: Emulator, sqlite_url: str) -> None:
-    """Neither listed nor done, and refused by its name; the objects of the rest are known."""
+    """Neither listed nor done, and refused by its name, which the audit notes with who asked."""
     parts = App(settings_for(org, sqlite_url, actions=("get_*", "list_cases")))
     with closing(parts), within(parts) as host:
         tools = host.tools()
@@ -128,6 +129,10 @@ def test_what_the_profile_does_not_enable_is_not_there(org: Emulator, sqlite_url
         assert "ACTION_DISABLED: the action create_case is not enabled" in said
         assert "did you mean create_case" in host.refusal("create_cases")
         assert org.requests()["total"] == calls
+        with parts.store.read() as tx:
+            (noted,) = audit.latest(tx, limit=9)
+        asked = (noted.operator, noted.act, noted.subject)
+        assert asked == ("local", "action.refused", "create_case")
 
 
 @contextmanager

@@ -142,7 +142,7 @@ async def with_key(url: str, key: str) -> AsyncIterator[Any]:
 
 def test_a_host_works_over_http(desk: Desk) -> None:
     """Both times of the protocol in one process; everybody shows a key, which says what he may."""
-    desk.settings |= {"CONSOLE_TOKEN": TOKEN}
+    desk.settings |= {"CONSOLE_TOKEN": TOKEN, "ACTIONS": "[!d]*"}
     store = Store(f"sqlite:///{desk.folder / 'scsync.db'}")
     with store.begin() as tx:
         reader = keys.make(tx, "reader", {Scope.READ}, now=datetime.now(UTC))
@@ -156,9 +156,11 @@ def test_a_host_works_over_http(desk: Desk) -> None:
                 assert host.told("list_cases", limit=1)["records"]
                 said = host.refusal("create_case", fields={"Subject": "No"})
                 assert said == "create_case needs an API key with the scope submit"
+                assert "delete_case is not enabled" in host.refusal("delete_case")
         with store.read() as tx:
             acts = {(one.operator, one.act) for one in audit.latest(tx, limit=9)}
         assert ("token", "command.submit") in acts
+        assert ("reader", "action.refused") in acts
         store.close()
         for header in ({}, {"Authorization": "Bearer guess"}, {"Authorization": TOKEN}):
             refused = httpx.post(url, json={}, headers=header)

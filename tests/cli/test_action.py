@@ -1,11 +1,15 @@
 """The 34 actions, each done once from the command line against an org."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from cli.context import Context
 from emulator.server import Emulator
 from models.action import ACTIONS
+from store import audit
+from store.engine import Store
 from tests.cli.conftest import Desk
 
 
@@ -148,13 +152,26 @@ def test_words_of_customers_are_no_markup(desk: Desk, org: Emulator) -> None:
 
 
 def test_a_disabled_action_is_refused_before_any_call(desk: Desk, org: Emulator) -> None:
-    """By its name, exit 2; the list says which are enabled."""
+    """By its name, exit 2, and the audit says who asked; the list says which are enabled."""
     desk.settings |= {"ACTIONS": "get_*,list_*"}
+    assert desk.run("push").code == 0  # links, which is a call by itself
     calls = org.requests()["total"]
-    for words in (["create_case", "Subject=No"], ["search_cases", "zebra"]):
-        done = desk.run("action", *words)
+    line = '{"op":"create","sobject":"Case","fields":{"Subject":"No"}}'
+    for words, given, name in (
+        ("action create_case Subject=No", "", "create_case"),
+        ("action search_cases zebra", "", "search_cases"),
+        ("submit update Invoice__c Name=No", "", "update_invoice__c"),
+        ("submit --file -", line, "create_case"),
+        ("submit --dry-run --file -", line, "create_case"),
+    ):
+        done = desk.run(*words.split(), given=given)
         assert done.code == 2
-        assert f"{words[0]} is not enabled" in done.said
+        assert f"{name} is not enabled" in done.said
+        assert done.err.count("action.refused") == 1
+        with closing(Store(f"sqlite:///{desk.folder / 'scsync.db'}")) as store, store.read() as tx:
+            (last,) = audit.latest(tx, limit=1)
+        assert (last.act, last.subject) == ("action.refused", name)
+        assert last.operator == Context().operator
     assert org.requests()["total"] == calls
     listed = desk.run("action", "--list", "--json").document()
     assert len(listed) == 34

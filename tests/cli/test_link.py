@@ -63,6 +63,7 @@ def key_file(office: Desk, org: Emulator) -> Path:
     )
     org.configure(certificate=public.decode())
     path = office.folder / "app.key"
+    path.touch(mode=0o600)
     path.write_bytes(written(key))
     return path
 
@@ -255,6 +256,14 @@ def test_a_refused_key_says_what_to_look_at(office: Desk, org: Emulator, key_fil
     done = office.run("link", "--jwt-key", str(key_file), "--username", org.username)
     assert done.code == 2
     assert "PEM" in done.said
+
+
+def test_a_key_that_others_may_read_is_refused(office: Desk, org: Emulator, key_file: Path) -> None:
+    """Before it is used, with the remedy; nothing of it is kept."""
+    key_file.chmod(0o640)
+    done = office.run("link", "--jwt-key", str(key_file), "--username", org.username)
+    assert (done.code, f"run: chmod 600 {key_file}" in done.said) == (2, True)
+    assert office.run("accounts", "list", "--json").document() == []
 
 
 def test_each_account_has_a_store_of_its_own(office: Desk) -> None:

@@ -511,6 +511,7 @@ def stage(org: Emulator, bare: Desk, clock: Clock, key: rsa.RSAPrivateKey) -> St
         "ENVIRONMENT": "sandbox",
     }
     file = bare.folder / "app.key"
+    file.touch(mode=0o600)
     file.write_bytes(written(key))
     return Stage(org, bare, clock, file)
 

@@ -182,6 +182,7 @@ def make_the_app(walk: Walk) -> None:
 def certificate(desk: Desk) -> Path:
     """Do what the guide's openssl line does: a key, and a certificate of it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (desk.folder / "app.key").touch(mode=0o600)
     (desk.folder / "app.key").write_bytes(written(key))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scsync")])
     now = datetime.now(UTC)

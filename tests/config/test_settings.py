@@ -158,6 +158,33 @@ def test_a_secret_in_the_toml_is_for_its_owners_eyes(name: str) -> None:
     assert getattr(load(), name).get_secret_value() == "hush-hush"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SCSYNC_CLIENT_SECRET=hush",
+        "SCSYNC_REFRESH_TOKEN=hush",
+        "SCSYNC_WEBHOOK_URL=https://example.com/hush",
+        "SCSYNC_DATABASE_URL=postgresql+psycopg://scsync:hush@db/scsync",
+        "ACME_SECRET=hush",
+    ],
+)
+def test_a_secret_in_the_env_file_is_for_its_owners_eyes(line: str) -> None:
+    """One that a profile names, too; what is no secret may be read by all, empty lines as well."""
+    Path("scsync.toml").write_text(PROFILES)
+    Path(".env").write_text(f"{line}\nACME_SECRET=hush\n")
+    Path(".env").chmod(0o640)
+    name = line.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"^\.env holds {name} .* chmod 600 \.env") as caught:
+        load()
+    assert "hush" not in str(caught.value)
+    Path(".env").chmod(0o600)
+    assert load()
+    Path("scsync.toml").unlink()
+    Path(".env").write_text("SCSYNC_INTERVAL=3\nSCSYNC_CLIENT_SECRET=\n")
+    Path(".env").chmod(0o644)
+    assert load().interval == 3
+
+
 def test_a_password_in_a_url_is_a_secret_and_a_url_alone_is_none() -> None:
     path = Path("scsync.toml")
     path.write_text('database_url = "postgresql+psycopg://scsync@db/scsync"\n')
@@ -199,6 +226,7 @@ PROFILES = """
 def test_an_account_goes_by_its_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the file's other settings, below the environment; the secret lies elsewhere."""
     Path("scsync.toml").write_text('client_id = "other"\nthreads = 3\n' + PROFILES)
+    Path(".env").touch(mode=0o600)
     Path(".env").write_text("ACME_SECRET=hush\nSCSYNC_ENVIRONMENT=production\n")
     settings = load()
     assert (settings.client_id, settings.objects, settings.threads) == ("key", ("Case",), 3)
@@ -232,6 +260,37 @@ def test_a_profiles_environment_goes_before_the_files_login_host() -> None:
     assert origin["SCSYNC_LOGIN_URL"] == ("", "default")
 
 
+@pytest.mark.parametrize(
+    "policy",
+    ["until revoked", "immediately", "after 90 days", "after 12 hours", "Unused 1  Minute"],
+)
+def test_a_policy_is_said_as_in_setup_by_the_app_or_for_all(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of those that the org offers; it belongs to an app, and so may stand in its profile."""
+    monkeypatch.setenv("ACME_SECRET", "hush")
+    profile = PROFILES.replace(
+        "[profiles.support]", f"[profiles.support]\nrefresh_policy='{policy}'"
+    )
+    Path("scsync.toml").write_text("refresh_policy = 'unused 2 days'\n" + profile)
+    assert load().refresh_policy == " ".join(policy.lower().split())
+    assert load(account="acme").refresh_policy == "unused 2 days"
+
+
+@pytest.mark.parametrize("policy", ["after 90", "unused 0 days", "after 721 hours", "90 days"])
+def test_a_policy_that_setup_does_not_offer_is_refused_with_those_that_it_does(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCSYNC_REFRESH_POLICY", policy)
+    with pytest.raises(ConfigError, match=r"SCSYNC_REFRESH_POLICY: .*use 'until revoked', .*hours"):
+        load()
+    Path("scsync.toml").write_text(f"[profiles.support]\nrefresh_policy = '{policy}'")
+    with pytest.raises(
+        ConfigError, match=r"\[profiles.support\] refresh_policy: .*'after 90 days'"
+    ):
+        load()
+
+
 def test_a_secret_may_lie_in_a_file_beside() -> None:
     """Named from the folder of the TOML; its line end is not part of it."""
     text = PROFILES.replace(
@@ -241,6 +300,10 @@ def test_a_secret_may_lie_in_a_file_beside() -> None:
     with pytest.raises(ConfigError, match=r"\[profiles.support\] client_secret_file: app.secret"):
         load()
     Path("app.secret").write_text("hush\n")
+    Path("app.secret").chmod(0o644)
+    with pytest.raises(ConfigError, match=r"app\.secret: can be read by others; run: chmod"):
+        load()
+    Path("app.secret").chmod(0o600)
     settings = load()
     assert settings.client_secret
     assert settings.client_secret.get_secret_value() == "hush"

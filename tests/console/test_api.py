@@ -191,13 +191,19 @@ def test_an_action_that_writes_becomes_a_command(http: TestClient, place: Place)
 def test_an_action_that_is_not_enabled_is_refused_by_name(
     org: Emulator, sqlite_store_url: str
 ) -> None:
-    """Before any call; by whichever door it comes."""
+    """Before any call, by whichever door it comes; the audit says who asked for what."""
     place = Place(org, sqlite_store_url, actions="list_*")
     with closing(place.app):
         here = TestClient(console(place.app), base_url="http://localhost")
         refused = here.post("/v1/actions/delete_case", json={"record_id": "500000000000001AAA"})
         assert refused.status_code == 403
         assert refused.json()["code"] == "ACTION_DISABLED"
+        read = here.get("/v1/actions/get_case", params={"id": "500000000000001AAA"})
+        several = here.post("/v1/commands", json=[create(Subject="One"), create(Subject="Two")])
+        assert (read.status_code, several.status_code) == (403, 422)
+        assert acts(place) == [
+            ("local", "action.refused", name) for name in ("delete_case", "get_case", "create_case")
+        ]
         enabled = {
             one["name"] for one in here.get("/v1/actions").json()["actions"] if one["enabled"]
         }

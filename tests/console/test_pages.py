@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from copy import copy
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -23,6 +24,7 @@ from tests.console.browsing import Browser, Page, applied, browsing, misspelt, p
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
 from tests.worker.conftest import eventually
+from worker.app import App
 from worker.turns import Feed, Turns
 
 _DEEP = 90  # pages that a crawl looks at
@@ -237,6 +239,20 @@ def test_what_is_wrong_with_a_proposal_stands_at_its_field(
     assert "kept as typed" in shown
     assert "nothing was changed" in propose(browser, path, 422)
     assert place.counts() == before
+
+
+def test_a_proposal_that_is_not_enabled_is_refused_and_noted(
+    place: Place, cases: list[str]
+) -> None:
+    """It stands above the form, and the audit says who proposed it."""
+    barred, path = copy(place), f"/records/Case/{cases[22]}"
+    settings = place.app.settings.model_copy(update={"actions": ("list_*",)})
+    barred.app = App(settings, clock=place.clock)
+    with closing(barred.app), browsing(barred) as browser:
+        assert "update_case is not enabled" in propose(browser, path, 422, Subject="No")
+    with place.app.store.read() as tx:
+        (noted,) = audit.latest(tx, limit=9, subject="update_case")
+    assert (noted.operator, noted.act) == ("local", "action.refused")
 
 
 def test_records_are_found_by_their_id(browser: Browser, cases: list[str]) -> None:

@@ -17,6 +17,8 @@ from worker.actors import CYCLES, PULLS, PUSHES
 from worker.schedule import LEASE, Schedule
 from worker.turns import Feed, Turns
 
+DAY = 24 * 60  # minutes
+
 
 @pytest.fixture
 def broker_url() -> str:
@@ -264,7 +266,7 @@ def test_a_suspended_grant_is_kept_alive_without_a_call(crew: Crew) -> None:
     for days, refreshes in ((0, 0), (8, 1), (1, 0), (7, 1)):
         crew.place.clock.advance(days=days)
         org.control("DELETE", "requests")
-        schedule.tidy()
+        schedule.keep()
         counts = org.requests()["counts"]
         assert counts == ({"oauth.token": refreshes} if refreshes else {})
     with app.store.read() as tx:
@@ -274,15 +276,43 @@ def test_a_suspended_grant_is_kept_alive_without_a_call(crew: Crew) -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "idle", "due"),
-    [(None, 6, False), (None, 7, True), ("unused 4 days", 2, True), ("after 4 days", 2, False)],
+    ("policy", "minutes", "due"),
+    [
+        (None, 6 * DAY, []),
+        (None, 7 * DAY, ["suspended"]),
+        ("until revoked", 7 * DAY, ["suspended"]),
+        ("after 4 days", 2 * DAY, []),
+        ("unused 4 days", 2 * DAY - 1, []),
+        ("unused 4 days", 2 * DAY, ["suspended", "linked"]),
+        ("unused 60 days", 7 * DAY, ["suspended"]),
+        ("unused 90 minutes", 44, []),
+        ("unused 90 minutes", 45, ["suspended", "linked"]),
+    ],
 )
-def test_a_short_policy_shortens_the_pause(policy: str | None, idle: int, due: bool) -> None:  # noqa: FBT001
-    """Half of what the org allows, a week at most; what works, or has no token, needs nothing."""
+def test_a_short_policy_shortens_the_pause(
+    policy: str | None, minutes: int, due: list[str]
+) -> None:
+    """Half of what the org allows; a suspended token a week at most, a dead one is not tried."""
     now = datetime.now(UTC)
-    account = LinkedAccount(
-        name="a", state="suspended", login_url="", refreshed_at=now - timedelta(days=idle)
-    )
-    assert alive.is_due(account, policy, now) is due
-    account.state = "linked"
-    assert not alive.is_due(account, policy, now)
+    since = now - timedelta(minutes=minutes)
+    accounts = [
+        LinkedAccount(name="a", state=state, login_url="", refreshed_at=since)
+        for state in ("suspended", "linked", "dead")
+    ]
+    assert [one.state for one in accounts if alive.is_due(one, policy, now)] == due
+
+
+def test_a_working_token_is_used_before_disuse_ends_it(crew: Crew) -> None:
+    """A session in use never asks for it: half of what the policy allows is the longest pause."""
+    app, org, schedule = crew.place.app, crew.place.org, Schedule(crew.place.app, crew.actors)
+    app.settings = app.settings.model_copy(update={"refresh_policy": "unused 90 minutes"})
+    assert app.client.versions()
+    for minutes, refreshes in ((44, 0), (1, 1), (44, 0), (1, 1)):
+        crew.place.clock.advance(minutes=minutes)
+        org.control("DELETE", "requests")
+        schedule.keep()
+        assert org.requests()["counts"].get("oauth.token", 0) == refreshes
+    with app.store.read() as tx:
+        account = accounts.get(tx, app.name)
+    assert account
+    assert account.state == "linked"

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from config.settings import load
+from pipelines import refusals
+from pipelines.actions import ActionDisabled
+from store.engine import Store
+from store.errors import StoreError
 from tests.pipelines.push.ground import Place, create, update
 from worker.app import App
 
@@ -35,3 +41,21 @@ def test_what_is_disabled_after_it_was_accepted_is_not_sent(small: Place, tmp_pa
     assert small.state(made) == "applied"
     assert [one["op"] for one in small.writes("Case")] == ["create"]
     small.app.close()
+
+
+def test_a_refusal_stands_although_the_store_cannot_take_it_down(small: Place) -> None:
+    """The log says both; whoever asked hears why the action was refused, not what ails the store."""
+
+    def broken() -> Store:
+        raise StoreError("the disk is full")
+
+    with (
+        capture_logs() as said,
+        pytest.raises(ActionDisabled, match="update_case is not enabled"),
+        refusals.noted("ada", store=broken, clock=small.clock),
+    ):
+        raise ActionDisabled("update_case")
+    assert [(one["event"], one["operator"]) for one in said] == [
+        ("action.refused", "ada"),
+        ("audit.not_written", "ada"),
+    ]

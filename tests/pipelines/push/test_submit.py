@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 from models.command import Command, InvalidCommand
 from pipelines.receipts import Refused
-from store import claims
+from store import audit, claims
 from tests.pipelines.push.ground import Place, create, delete, update
 
 CASE = "500RM00000000AAYAA"[:15]
@@ -119,13 +120,20 @@ def test_what_is_no_command_is_named(story: str) -> None:
 
 
 def test_a_disabled_action_is_refused_before_any_call(place_with: Callable[..., Place]) -> None:
-    """What SCSYNC_ACTIONS does not name is refused by name; the org is not even asked."""
+    """What SCSYNC_ACTIONS does not name is refused by name, and so noted; the org is not asked."""
     place = place_with(actions="create_*,update_case")
     _ = place.app.client
     before = sum(place.org.requests()["counts"].values())
-    with pytest.raises(Refused, match="delete_case is not enabled: see SCSYNC_ACTIONS"):
-        place.submit(delete(CASE))
+    with (
+        capture_logs() as said,
+        pytest.raises(Refused, match="delete_case is not enabled: see SCSYNC_ACTIONS"),
+    ):
+        place.submit(delete(CASE), delete(CASE))
     assert sum(place.org.requests()["counts"].values()) == before
+    assert [(one["event"], one["actions"]) for one in said] == [("action.refused", "delete_case")]
+    with place.app.store.read() as tx:
+        (noted,) = audit.latest(tx, limit=9)
+    assert (noted.operator, noted.act, noted.subject) == ("local", "action.refused", "delete_case")
     assert len(place.submit(update(CASE, Priority="Low"), create(Subject="x"))) == 2
 
 
