@@ -33,7 +33,10 @@ Noted = Callable[[Connection], None]
 
 log = structlog.get_logger()
 
-_ANOTHER = "Give a refresh token that is current, or run scsync link --browser."
+_ANOTHER = (
+    "Give a refresh token that is current, or run scsync link --browser; work goes on by itself "
+    "then."
+)
 # What the org answers to the revocation of a token that it does not know, or no longer.
 _UNKNOWN_TOKEN = frozenset({"unsupported_token_type", "invalid_token", "invalid_grant"})
 
