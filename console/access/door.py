@@ -17,6 +17,9 @@ from store import keys
 from worker.app import App
 
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PROXIES_SAY = ("forwarded", "via", "x-forwarded-", "x-real-ip")
+"""How the names of those headers begin by which proxies say that they hand something on."""
+_PROXIES_SPEAK = "1.0"  # HTTP, as nginx does unless told otherwise; nobody on this machine has to
 _ASK = {"www-authenticate": 'Basic realm="scsync", charset="UTF-8", Bearer'}
 
 
@@ -41,7 +44,8 @@ class Door:
     """Lets callers in.
 
     An open door is for this machine alone, and for those who call it by its own name: a stranger's
-    page that had its name point here would be read by the browser as ours.
+    page that had its name point here would be read by the browser as ours. What a proxy on this
+    machine hands on comes from anywhere, so that it is nobody's by being here.
     """
 
     def __init__(self, parts: App, *, is_loopback: bool) -> None:
@@ -51,7 +55,6 @@ class Door:
         self._token = token.get_secret_value() if token else None
         self._user_header = (settings.proxy_user_header or "").lower()
         self._proxies = settings.trusted_proxies
-        # What a proxy on this machine hands on comes from anywhere.
         self.is_open = is_loopback and not token and not self._user_header
 
     def caller(self, connection: HTTPConnection, session: Session | None) -> Caller:
@@ -62,6 +65,7 @@ class Door:
         if user := self._proxied(connection):
             return Caller(user, EVERY_SCOPE)
         if self.is_open:
+            _refuse_handed_on(connection)
             return Caller(LOCAL, EVERY_SCOPE)
         if session and session.key and (found := self._by_session(session.key)):
             return found
@@ -122,6 +126,19 @@ class Door:
         if self._token is None:
             return None
         return f"{TOKEN}:{hashlib.sha256(self._token.encode()).hexdigest()}"
+
+
+def _refuse_handed_on(connection: HTTPConnection) -> None:
+    """Raise `Problem` for what came by a proxy: whoever sent it may be anywhere."""
+    speaks = str(connection.scope.get("http_version"))
+    signs = [name for name in connection.headers if name.startswith(_PROXIES_SAY)]
+    if signs or speaks == _PROXIES_SPEAK:
+        raise Problem(
+            403,
+            f"this came by a proxy ({signs[0] if signs else f'HTTP/{speaks}'}), and here nobody is "
+            "asked for a key: set SCSYNC_CONSOLE_TOKEN, or SCSYNC_PROXY_USER_HEADER, and start "
+            "scsync again",
+        )
 
 
 def _is_within(host: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:

@@ -1,9 +1,11 @@
 """Who may ask: on loopback, by key, by session, by a proxy's word; and from which page."""
 
 import re
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -55,6 +57,34 @@ def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> Non
         assert here.get("/v1/status", headers={"Host": host}).status_code == 421
     for host in ("localhost:8484", "127.0.0.1:8484", "[::1]:8484", "localhost"):
         assert here.get("/v1/status", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("sign", ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
+def test_what_a_proxy_on_this_machine_hands_on_is_not_let_in(ground: Bench, sign: str) -> None:
+    """It comes from anywhere; the remedy is told, and a key is good whichever way it comes."""
+    here, came = ground.client(is_loopback=True), {sign: "203.0.113.5"}
+    for path in PAGES:
+        refused = here.get(path, headers=came)
+        assert refused.status_code == 403
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert f"({sign.lower()})" in refused.json()["detail"]
+        assert "SCSYNC_CONSOLE_TOKEN" in refused.json()["detail"]
+    assert here.post("/v1/commands", json={}, headers=came).status_code == 403
+    assert here.get("/v1/status", headers={**came, **bearer(ground.key("bot"))}).status_code == 200
+
+
+def test_a_proxy_that_says_nothing_is_known_by_its_http(ground: Bench) -> None:
+    """A bare `proxy_pass` of nginx adds no header, and asks by HTTP/1.0 under our own name."""
+    serving = Serving(ground.app, port=0)
+    thread = serving.start()
+    for version, status in (("1.0", b"403"), ("1.1", b"200")):
+        here = urlsplit(serving.url)
+        asked = f"GET /v1/status HTTP/{version}\r\nHost: {here.netloc}\r\nConnection: close\r\n\r\n"
+        with socket.create_connection((here.hostname, here.port)) as wire:
+            wire.sendall(asked.encode())
+            assert wire.makefile("rb").readline().split()[1] == status
+    serving.stop()
+    thread.join()
 
 
 def test_beyond_loopback_nobody_is_let_in_without_a_key(outside: TestClient) -> None:
