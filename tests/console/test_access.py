@@ -1,10 +1,8 @@
 """Who may ask: on loopback, by key, by session, by a proxy's word; and from which page."""
 
-import re
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,11 +11,12 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from config.settings import ConfigError
+from console.access.sessions import COOKIE
 from console.app import refuse_unscoped
 from console.serving import Serving
 from models.api_key import Scope
 from store import keys
-from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench
+from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench, csrf_of, login
 
 TOKEN = "open sesame"
 PAGES = ("/", "/readyz", "/metrics", "/v1/status", "/v1/commands", "/openapi.json")
@@ -34,20 +33,6 @@ def ground(sqlite_store_url: str) -> Iterator[Bench]:
 def outside(ground: Bench) -> TestClient:
     """Somebody elsewhere, before a console that is open to all."""
     return ground.client()
-
-
-def csrf_of(client: TestClient) -> str:
-    """What the forms carry that this browser is shown."""
-    page = client.get("/login", headers=BROWSER)
-    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
-    assert found
-    return found[1]
-
-
-def login(client: TestClient, key: str, csrf: str | None = None, **asked: str) -> Any:
-    """Log in as a person does: the page first, then its form."""
-    data = {"csrf": csrf_of(client) if csrf is None else csrf, "key": key}
-    return client.post("/login", data=data, params=asked, headers=BROWSER)
 
 
 def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> None:
@@ -173,6 +158,24 @@ def test_a_person_logs_in_with_a_key_and_out_again(ground: Bench, outside: TestC
     data = {"csrf": csrf_of(outside)}
     assert outside.post("/logout", data=data, headers=BROWSER).status_code == 303
     assert outside.get("/", headers=BROWSER).status_code == 303
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_session_that_was_left_is_over(sqlite_store_url: str, token: str | None) -> None:
+    """A copy of its cookie opens nothing, at whichever console of the store; others go on."""
+    with bench(sqlite_store_url, console_token=token) as ground:
+        ada, key = ground.client(), token or ground.key("ada")
+        login(ada, key)
+        copy = {**BROWSER, "Cookie": f"{COOKIE}={ada.cookies[COOKIE]}"}
+        bob = ground.client()
+        login(bob, key)
+        ada.post("/logout", data={"csrf": csrf_of(ada)}, headers=BROWSER)
+        for console in (ada, ground.client()):
+            console.cookies.clear()
+            left = console.get("/", headers=copy)
+            assert (left.status_code, left.headers["location"]) == (303, "/login?next=/")
+            assert console.get("/v1/status", headers=copy).status_code == 401
+        assert bob.get("/", headers=BROWSER).status_code == 200
 
 
 @pytest.mark.parametrize(
