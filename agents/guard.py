@@ -9,8 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from console.access.door import Caller, Door, WrongKey
-from console.access.limits import guesses
+from console.access.door import Caller, Door
 from console.problems import MEDIA_TYPE, Problem
 from models.api_key import EVERY_SCOPE, LOCAL
 
@@ -26,7 +25,6 @@ class Guard:
     def __init__(self, app: ASGIApp, *, door: Door) -> None:
         self._app = app
         self._door = door
-        self._guesses = guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,22 +32,13 @@ class Guard:
             return
         connection = HTTPConnection(scope)
         try:
-            connection.state.caller = await run_in_threadpool(self._caller, connection)
+            connection.state.caller = await run_in_threadpool(self._door.caller, connection, None)
         except Problem as error:
             body = msgspec.json.encode(error.document)
             answer = Response(body, error.status, error.headers, MEDIA_TYPE)
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-    def _caller(self, connection: HTTPConnection) -> Caller:
-        address = connection.client.host if connection.client else ""
-        self._guesses.refuse_empty(address)
-        try:
-            return self._door.caller(connection, None)
-        except WrongKey:
-            self._guesses.take(address)
-            raise
 
 
 def caller_of(context: ServerRequestContext[Any, Any], here: Caller) -> Caller:

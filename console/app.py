@@ -14,7 +14,6 @@ from console.access import login
 from console.access.door import Door
 from console.access.gate import Gate
 from console.access.headers import Headers
-from console.access.limits import guesses
 from console.access.route import Scoped
 from console.access.sessions import Sessions
 from console.answers import Answers
@@ -25,10 +24,10 @@ from worker.app import App
 def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     """Build the console of one account; beyond loopback it lets nobody in without a key."""
     answers = Answers(parts.store)
-    door, sessions, wrong = Door(parts, is_loopback=is_loopback), Sessions(parts.cipher), guesses()
+    door, sessions = Door(parts, is_loopback=is_loopback), Sessions(parts.cipher)
     addresses = [
         *probes.routes(parts),
-        *login.routes(door, sessions, wrong),
+        *login.routes(door, sessions),
         *api.addresses(parts, is_open=door.is_open),
         *pages.routes(parts, answers),
     ]
@@ -38,7 +37,7 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
         routes=[*addresses, Mount("/static", Static(), name="static")],
         middleware=[
             Middleware(Headers),
-            Middleware(Gate, door=door, sessions=sessions, guesses=wrong, rate=rate),
+            Middleware(Gate, door=door, sessions=sessions, rate=rate),
         ],
         exception_handlers={HTTPException: problems.answer},
         lifespan=partial(_kept_warm, parts, answers),

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console import problems
 from console.access import csrf
 from console.access.body import LARGEST_BODY, LARGEST_FORM, read_body, replayed
-from console.access.door import Door, WrongKey
+from console.access.door import Door
 from console.access.limits import Buckets
 from console.access.sessions import Session, Sessions, begin
 from pipelines.guide import CONSOLE_CALLBACK_PATH
@@ -28,13 +28,10 @@ _NAMELESS = frozenset({LOGIN, LINK_CALLBACK})
 class Gate:
     """Sets `operator`, `scopes`, `csrf`, `session` and `body` of the request's state."""
 
-    def __init__(
-        self, app: ASGIApp, *, door: Door, sessions: Sessions, guesses: Buckets, rate: float
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, door: Door, sessions: Sessions, rate: float) -> None:
         self._app = app
         self._door = door
         self._sessions = sessions
-        self._guesses = guesses
         self._requests = Buckets(rate, max(rate * _BURST, 1)) if rate else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,17 +54,12 @@ class Gate:
     async def _admit(self, request: Request, session: Session) -> None:
         state, address = request.state, request.client.host if request.client else ""
         state.session, state.csrf, is_bearer = session, session.csrf, False
-        self._guesses.refuse_empty(address)
         state.is_secure = self._door.comes_securely(request)
         if request.url.path in _NAMELESS:
             self._door.refuse_strange_name(request.headers)
             state.operator, state.scopes = None, frozenset()
         else:
-            try:
-                caller = await run_in_threadpool(self._door.caller, request, session)
-            except WrongKey:
-                self._guesses.take(address)
-                raise
+            caller = await run_in_threadpool(self._door.caller, request, session)
             state.operator, state.scopes = caller.operator, caller.scopes
             is_bearer = caller.is_bearer
         if self._requests:

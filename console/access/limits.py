@@ -26,16 +26,18 @@ class Buckets:
     def take(self, caller: str) -> None:
         """Take one; raises `Problem` when there is none, saying when there will be."""
         with self._turn:
-            self.refuse_empty(caller)
-            self._keep(caller, self._level(caller) - 1)
+            if (level := self._level(caller)) < 1:
+                wait = math.ceil((1 - level) / self._rate)
+                raise Problem(
+                    429,
+                    f"too many requests: try again in {wait} s",
+                    headers={"retry-after": str(wait)},
+                )
+            self._keep(caller, level - 1)
 
-    def refuse_empty(self, caller: str) -> None:
+    def is_empty(self, caller: str) -> bool:
         """Look without taking."""
-        if (level := self._level(caller)) < 1:
-            wait = math.ceil((1 - level) / self._rate)
-            raise Problem(
-                429, f"too many requests: try again in {wait} s", headers={"retry-after": str(wait)}
-            )
+        return self._level(caller) < 1
 
     def _level(self, caller: str) -> float:
         level, since = self._levels.get(caller, (self._burst, self._clock()))

@@ -8,13 +8,12 @@ from starlette.routing import BaseRoute
 
 from console.access.door import Door, WrongKey
 from console.access.gate import LOGIN
-from console.access.limits import Buckets
 from console.access.route import route
 from console.access.sessions import COOKIE, Sessions, begin
 from console.templates import render
 
 
-def routes(door: Door, sessions: Sessions, guesses: Buckets) -> list[BaseRoute]:
+def routes(door: Door, sessions: Sessions) -> list[BaseRoute]:
     """Answer at /login and /logout."""
 
     def login(request: Request) -> Response:
@@ -25,9 +24,8 @@ def routes(door: Door, sessions: Sessions, guesses: Buckets) -> list[BaseRoute]:
             return render(request, "login.html", failed=False, next=wanted)
         form = parse_qs(request.state.body.decode("utf-8", "replace"))
         try:
-            caller = door.by_key(form.get("key", [""])[0].strip())
+            caller = door.by_key(form.get("key", [""])[0].strip(), request)
         except WrongKey:
-            guesses.take(request.client.host if request.client else "")
             return render(request, "login.html", status=401, failed=True, next=wanted)
         answer = RedirectResponse(wanted, 303)
         # A new session: one that somebody else may have planted must not be let in.
@@ -36,7 +34,8 @@ def routes(door: Door, sessions: Sessions, guesses: Buckets) -> list[BaseRoute]:
         answer.headers["set-cookie"] = sessions.cookie(session, is_secure=secure)
         return answer
 
-    def logout(_request: Request) -> Response:
+    def logout(request: Request) -> Response:
+        door.see_out(request.state.session)
         answer = RedirectResponse(LOGIN, 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer

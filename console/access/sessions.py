@@ -1,4 +1,4 @@
-"""A browser's session: sealed into its cookie, so that nothing of it is kept here."""
+"""A browser's session: sealed into its cookie; only that it was ended is kept in the store."""
 
 import hashlib
 import hmac

@@ -23,6 +23,8 @@ from store.reports import CATALOG, BadQuestion, Report, reading
 from worker.app import App
 
 _SIGNS = ("=", "!=", ">", ">=", "<", "<=")
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a spreadsheet computes begins so, and anybody may write a case's subject."""
 _OURS = frozenset({"order", "page", "column", "sign", "value", "done"})
 
 
@@ -158,8 +160,10 @@ def _written(rows: list[list[Any]]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Write instants and flags as every program reads them."""
+    """Write instants and flags as every program reads them, and customers' words as words."""
     match value:
+        case str() if value.startswith(_FORMULAS):
+            return f"'{value}"
         case bool():
             return "true" if value else "false"
         case datetime() | date():

@@ -11,6 +11,7 @@ import models.api_key
 import models.audit
 import models.backfill
 import models.description
+import models.ended_session
 import models.event
 import models.field_state
 import models.finding

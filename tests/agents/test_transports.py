@@ -186,7 +186,10 @@ def test_without_the_library_one_line_names_it(
 
 
 def test_a_strangers_name_for_this_machine_is_not_answered(place: Place) -> None:
-    """A page elsewhere, whose name points here, would reach the open door by the user's browser."""
+    """A page elsewhere, whose name points here, would reach the open door by the user's browser.
+
+    So would anybody by a proxy on this machine.
+    """
 
     async def nobody(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -194,12 +197,13 @@ def test_a_strangers_name_for_this_machine_is_not_answered(place: Place) -> None
 
     app = Guard(nobody, door=Door(place.app, is_loopback=True))
 
-    async def ask(host: str) -> int:
+    async def ask(host: str, headers: dict[str, str]) -> int:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
-            return (await http.post(f"http://{host}/mcp")).status_code
+            return (await http.post(f"http://{host}/mcp", headers=headers)).status_code
 
-    asked = [anyio.run(ask, host) for host in ("evil.example:8485", "127.0.0.1:8485")]
-    assert asked == [421, 204]
+    assert anyio.run(ask, "evil.example:8485", {}) == 421
+    assert anyio.run(ask, "127.0.0.1:8485", {}) == 204
+    assert anyio.run(ask, "127.0.0.1:8485", {"X-Forwarded-For": "203.0.113.5"}) == 403
 
 
 def test_other_machines_need_a_token(place: Place) -> None:

@@ -3,8 +3,10 @@
 import csv
 import io
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC
 from pathlib import Path
 
@@ -126,6 +128,22 @@ def test_csv_has_the_same_rows(read: Desk) -> None:
         assert line["is_closed"] == str(row["is_closed"]).lower()
         assert line["subject"] == (row["subject"] or "")
         assert bool(line["deleted_at"]) == (row["deleted_at"] is not None)
+
+
+def test_words_of_customers_come_as_they_are_written(
+    read: Desk, tmp_path: Path, forks: Forks
+) -> None:
+    """Machines read these files: what a spreadsheet would compute is the spreadsheet's to mind."""
+    shutil.copy(read.folder / "scsync.db", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "scsync.db")) as store, store:
+        store.execute("UPDATE cases SET subject = '=1+1|cmd'")
+    desk = Desk(tmp_path, forks, read.settings)
+    desk.run("export", "cases", "--to", "out", "--format", "csv")
+    for text in (
+        desk.run("report", "open_cases", "--csv").out,
+        (tmp_path / "out" / "cases.csv").read_text(),
+    ):
+        assert {line["subject"] for line in csv.DictReader(io.StringIO(text))} == {"=1+1|cmd"}
 
 
 def test_what_cannot_be_exported_is_told_with_what_can(read: Desk) -> None:

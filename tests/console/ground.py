@@ -1,5 +1,6 @@
 """A console without a network: who asks, and from where, is up to the test."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -55,3 +56,17 @@ def bench(database_url: str, **settings: Any) -> Iterator[Bench]:
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+def csrf_of(client: TestClient) -> str:
+    """What the forms carry that this browser is shown."""
+    page = client.get("/login", headers=BROWSER)
+    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+def login(client: TestClient, key: str, csrf: str | None = None, **asked: str) -> Any:
+    """Log in as a person does: the page first, then its form."""
+    data = {"csrf": csrf_of(client) if csrf is None else csrf, "key": key}
+    return client.post("/login", data=data, params=asked, headers=BROWSER)

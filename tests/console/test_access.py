@@ -1,9 +1,9 @@
 """Who may ask: on loopback, by key, by session, by a proxy's word; and from which page."""
 
-import re
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -11,11 +11,12 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from config.settings import ConfigError
+from console.access.sessions import COOKIE
 from console.app import refuse_unscoped
 from console.serving import Serving
 from models.api_key import Scope
 from store import keys
-from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench
+from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench, csrf_of, login
 
 TOKEN = "open sesame"
 PAGES = ("/", "/readyz", "/metrics", "/v1/status", "/v1/commands", "/openapi.json")
@@ -34,20 +35,6 @@ def outside(ground: Bench) -> TestClient:
     return ground.client()
 
 
-def csrf_of(client: TestClient) -> str:
-    """What the forms carry that this browser is shown."""
-    page = client.get("/login", headers=BROWSER)
-    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
-    assert found
-    return found[1]
-
-
-def login(client: TestClient, key: str, csrf: str | None = None, **asked: str) -> Any:
-    """Log in as a person does: the page first, then its form."""
-    data = {"csrf": csrf_of(client) if csrf is None else csrf, "key": key}
-    return client.post("/login", data=data, params=asked, headers=BROWSER)
-
-
 def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> None:
     """A page elsewhere, whose name points here, would be read as ours."""
     here = ground.client(is_loopback=True)
@@ -55,6 +42,34 @@ def test_a_strangers_name_for_this_machine_is_not_answered(ground: Bench) -> Non
         assert here.get("/v1/status", headers={"Host": host}).status_code == 421
     for host in ("localhost:8484", "127.0.0.1:8484", "[::1]:8484", "localhost"):
         assert here.get("/v1/status", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("sign", ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
+def test_what_a_proxy_on_this_machine_hands_on_is_not_let_in(ground: Bench, sign: str) -> None:
+    """It comes from anywhere; the remedy is told, and a key is good whichever way it comes."""
+    here, came = ground.client(is_loopback=True), {sign: "203.0.113.5"}
+    for path in PAGES:
+        refused = here.get(path, headers=came)
+        assert refused.status_code == 403
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert f"({sign.lower()})" in refused.json()["detail"]
+        assert "SCSYNC_CONSOLE_TOKEN" in refused.json()["detail"]
+    assert here.post("/v1/commands", json={}, headers=came).status_code == 403
+    assert here.get("/v1/status", headers={**came, **bearer(ground.key("bot"))}).status_code == 200
+
+
+def test_a_proxy_that_says_nothing_is_known_by_its_http(ground: Bench) -> None:
+    """A bare `proxy_pass` of nginx adds no header, and asks by HTTP/1.0 under our own name."""
+    serving = Serving(ground.app, port=0)
+    thread = serving.start()
+    for version, status in (("1.0", b"403"), ("1.1", b"200")):
+        here = urlsplit(serving.url)
+        asked = f"GET /v1/status HTTP/{version}\r\nHost: {here.netloc}\r\nConnection: close\r\n\r\n"
+        with socket.create_connection((here.hostname, here.port)) as wire:
+            wire.sendall(asked.encode())
+            assert wire.makefile("rb").readline().split()[1] == status
+    serving.stop()
+    thread.join()
 
 
 def test_beyond_loopback_nobody_is_let_in_without_a_key(outside: TestClient) -> None:
@@ -143,6 +158,24 @@ def test_a_person_logs_in_with_a_key_and_out_again(ground: Bench, outside: TestC
     data = {"csrf": csrf_of(outside)}
     assert outside.post("/logout", data=data, headers=BROWSER).status_code == 303
     assert outside.get("/", headers=BROWSER).status_code == 303
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_session_that_was_left_is_over(sqlite_store_url: str, token: str | None) -> None:
+    """A copy of its cookie opens nothing, at whichever console of the store; others go on."""
+    with bench(sqlite_store_url, console_token=token) as ground:
+        ada, key = ground.client(), token or ground.key("ada")
+        login(ada, key)
+        copy = {**BROWSER, "Cookie": f"{COOKIE}={ada.cookies[COOKIE]}"}
+        bob = ground.client()
+        login(bob, key)
+        ada.post("/logout", data={"csrf": csrf_of(ada)}, headers=BROWSER)
+        for console in (ada, ground.client()):
+            console.cookies.clear()
+            left = console.get("/", headers=copy)
+            assert (left.status_code, left.headers["location"]) == (303, "/login?next=/")
+            assert console.get("/v1/status", headers=copy).status_code == 401
+        assert bob.get("/", headers=BROWSER).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from console.access.body import LARGEST_BODY, LARGEST_FORM
 from console.access.limits import Buckets
 from console.problems import Problem
 from models.api_key import Scope
-from tests.console.ground import BROWSER, Bench, bearer, bench
+from tests.console.ground import BROWSER, Bench, bearer, bench, login
 
 
 @pytest.fixture
@@ -47,14 +48,40 @@ def test_a_caller_in_haste_is_told_when_to_come_back(sqlite_store_url: str) -> N
         assert outside.get("/healthz").status_code == 200
 
 
+def shown(outside: TestClient, text: str) -> int:
+    return outside.get("/v1/actions", headers=bearer(text)).status_code
+
+
 def test_guesses_are_counted(ground: Bench) -> None:
-    """After ten wrong keys an address waits, even with the right one; others do not."""
+    """After ten wrong ones an address has to wait, in whatever way it shows them; others do not."""
+    outside = ground.client()
+    assert [shown(outside, f"guess {n}") for n in range(12)] == [401] * 10 + [429] * 2
+    assert outside.get("/v1/actions", auth=("anybody", "guess")).status_code == 429
+    assert login(outside, "guess").status_code == 429
+    other = TestClient(outside.app, base_url=str(outside.base_url), client=("198.51.100.1", 1))
+    assert shown(other, "guess") == 401
+
+
+def test_whoever_has_a_key_does_not_wait_for_those_who_guess(ground: Bench) -> None:
+    """They may all come by one proxy: keys are let in, a person with one, and who is in already."""
     outside, key = ground.client(), ground.key("bot")
-    said = {outside.get("/v1/actions", headers=bearer(f"guess {n}")).status_code for n in range(10)}
-    assert said == {401}
-    assert outside.get("/v1/actions", headers=bearer(key)).status_code == 429
-    served = ground.client(address=("198.51.100.1", 1))
-    assert served.get("/v1/actions", headers=bearer(key)).status_code == 200
+    assert login(outside, key).status_code == 303
+    assert {shown(outside, f"guess {n}") for n in range(12)} == {401, 429}
+    assert outside.get("/", headers=BROWSER).status_code == 200
+    assert shown(outside, key) == 200
+    assert login(outside, key).status_code == 303
+
+
+@pytest.mark.parametrize(("token", "status"), [("open sesame", 429), ("k7" * 10, 200)])
+def test_a_token_that_could_be_guessed_waits_with_the_guesses(
+    sqlite_store_url: str, token: str, status: int
+) -> None:
+    """Else whoever tries them all would come to it; a long one is beyond that."""
+    with bench(sqlite_store_url, console_token=token) as ground:
+        outside = ground.client()
+        assert shown(outside, token) == 200
+        assert {shown(outside, f"guess {n}") for n in range(12)} == {401, 429}
+        assert shown(outside, token) == status
 
 
 def test_a_body_beyond_bounds_is_not_read(ground: Bench) -> None:

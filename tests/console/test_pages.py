@@ -12,6 +12,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from emulator.server import Emulator
 from models.api_key import Scope
@@ -278,6 +279,29 @@ def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Pla
     for query in ("column=nmae&value=1", "order=nmae", "age_days=old"):
         browser.see(f"/reports/open_cases?{query}", 400)
     browser.see("/reports/open_caess", 404)
+
+
+@pytest.mark.parametrize("begins", list("=+-@\t\r\n"))
+def test_a_file_for_a_spreadsheet_holds_no_formula(
+    browser: Browser, place: Place, begins: str
+) -> None:
+    """Customers write subjects, and whoever opens the file would run them; the page shows them."""
+
+    def subject_of(case: str) -> str:
+        file = browser.see(f"/reports/open_cases/csv?id={case}")
+        (line,) = csv.DictReader(io.StringIO(file, newline=""))
+        assert line["age_days"].isdecimal()
+        return line["subject"]
+
+    with place.app.store.read() as tx:
+        _, rows = reports.rows(tx, "open_cases", limit=1)
+    case, before = rows[0][0], subject_of(rows[0][0])
+    for subject in (f"{begins}1+1|cmd", before):
+        with place.app.store.begin() as tx:
+            tx.execute(
+                text("UPDATE cases SET subject = :s WHERE id = :i"), {"s": subject, "i": case}
+            )
+        assert subject_of(case) == (subject if subject is before else f"'{subject}")
 
 
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
