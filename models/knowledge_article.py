@@ -14,6 +14,9 @@ class KnowledgeArticle(Writable, table=True):
     sobject: ClassVar[str] = "Knowledge__kav"
     # A query on articles must name PublishStatus (or Id); this names all three.
     where: ClassVar[str | None] = "PublishStatus IN ('Draft', 'Online', 'Archived')"
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {"ArticleCaseAttachCount", "ArticleTotalViewCount"}
+    )
     history: ClassVar[frozenset[str]] = frozenset({"OwnerId", "PublishStatus", "ValidationStatus"})
 
     record_type_id: str | None = reference("RecordType")

@@ -110,11 +110,18 @@ def _complete_milestones(engine: Engine, change: Change) -> None:
         engine.amend("CaseMilestone", row["Id"], {"CompletionDate": change.stamp}, change)
 
 
-def derive_milestone(_engine: Engine, before: Row | None, values: Row, stamp: str) -> None:
-    row = (before or {}) | values
+def derive_milestone(_engine: Engine, before: Row | None, values: Row, _stamp: str) -> None:
     if "CompletionDate" in values:
         values["IsCompleted"] = int(values["CompletionDate"] is not None)
-    values["IsViolated"] = int((row.get("CompletionDate") or stamp) > row["TargetDate"])
+    row = (before or {}) | values
+    values["ElapsedTimeInMins"] = elapsed(row.get("StartDate"), row.get("CompletionDate"))
+
+
+def elapsed(start: str | None, completion: str | None) -> int | None:
+    """Count the minutes that a milestone took, which is not told before it is completed."""
+    if start is None or completion is None:
+        return None
+    return (instant(completion) - instant(start)) // timedelta(minutes=1)
 
 
 def follow_contact(engine: Engine, change: Change) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from emulator.behaviour.case import MINUTES_TO_TARGET
+from emulator.behaviour.case import MINUTES_TO_TARGET, elapsed
 from emulator.planting.bed import DAY, SPAN
 from emulator.planting.customers import CONTACTS_PER_ACCOUNT
 from emulator.planting.words import CAUSES, PRODUCTS, REPLIES, SENTENCES, TROUBLES
@@ -143,7 +143,7 @@ def _history(live: list[tuple[str, Row]]) -> Iterator[Row]:
 
 
 _MILESTONE = (
-    "CaseId MilestoneTypeId StartDate TargetDate CompletionDate IsCompleted IsViolated "
+    "CaseId MilestoneTypeId StartDate TargetDate CompletionDate IsCompleted ElapsedTimeInMins "
     "TargetResponseInMins TargetResponseInHrs TargetResponseInDays"
 )
 
@@ -154,11 +154,11 @@ def _milestones(bed: Bed, live: list[tuple[str, Row]], agreements: Agreements) -
         if row[_AT_ENTITLEMENT] is None:
             continue
         created, modified, user = row[:3]
-        closed = row[_AT_STATUS] == "Closed"
+        completion = modified if row[_AT_STATUS] == "Closed" else None
+        took = elapsed(created, completion)
         for kind, minutes in kinds:
-            target = bed.after(created, minutes)
             yield (
-                *(created, modified, user, case_id, kind, created, target),
-                *(modified if closed else None, int(closed), int(modified > target)),
+                *(created, modified, user, case_id, kind, created, bed.after(created, minutes)),
+                *(completion, int(completion is not None), took),
                 *(minutes, minutes / 60, round(minutes / 1440, 2)),
             )

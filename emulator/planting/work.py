@@ -22,6 +22,8 @@ _FAR_OFF_EVERY = 10
 _CLOSED = frozenset({"Completed", "Closed", "Canceled", "Cannot Complete"})
 _MOST_ARTICLES = 500
 _DRAFT_EVERY = 10
+_REVIEWED_EVERY = 3
+_REVIEWED_AFTER = 180 * 24 * 60  # minutes
 
 
 def sow_work_orders(bed: Bed, people: People, customers: Customers, cases: list[str]) -> None:
@@ -112,7 +114,7 @@ _VERSION = (
     "KnowledgeArticleId Title UrlName Summary Language IsVisibleInPkb IsVisibleInApp "
     "PublishStatus ValidationStatus VersionNumber IsLatestVersion IsMasterLanguage OwnerId "
     "ArticleNumber ArticleMasterLanguage ArticleType FirstPublishedDate LastPublishedDate "
-    "ArchivedDate ArticleCreatedDate ArticleCreatedById Answer__c"
+    "ArchivedDate ArticleCreatedDate ArticleCreatedById NextReviewDate Answer__c"
 )
 
 
@@ -142,11 +144,13 @@ def _versions(
         owner = people.agents[(n + 1) % len(people.agents)]
         for version, status in enumerate(_states(n), 1):
             body = f"<p>{next(bodies)}</p><p>{next(bodies)}</p>"
+            is_reviewed = status == "Online" and n % _REVIEWED_EVERY == 0
             yield (
                 *(created, modified, author, id_, title, url, f"How to: {title}", language),
                 *(n % 2, 1, status, "Not Validated", version, int(status != "Archived"), 1),
                 *(owner, number, language, "Knowledge__kav", published, published),
-                *(modified if status == "Archived" else None, created, author, body),
+                *(modified if status == "Archived" else None, created, author),
+                *(bed.after(published, _REVIEWED_AFTER) if is_reviewed else None, body),
             )
 
 

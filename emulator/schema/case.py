@@ -105,14 +105,27 @@ CASE_HISTORY = SObject(
     searchable=False,
 )
 
-_ELAPSED = (
-    "CAST((julianday(coalesce({t}.CompletionDate, :now)) - julianday({t}.StartDate)) * 1440 AS INT)"
-)
-_LEFT = "CAST((julianday({t}.TargetDate) - julianday(:now)) * 86400 AS INT)"
-_CLOCK = (
-    "CASE WHEN {t}.IsCompleted = 0 AND %s > 0 THEN printf('%%02d:%%02d', %s / 60, %s %% 60) END"
-)
+# SQLite reads no zone without its colon; every instant is in UTC.
+_SECONDS = "CAST(strftime('%s', substr({0}, 1, 19)) AS INT)"
+_LEFT = f"({_SECONDS.format('{t}.TargetDate')} - {_SECONDS.format(':now')})"
 _OVER = f"(-{_LEFT})"
+_IS_VIOLATED = "(coalesce({t}.CompletionDate, :now) > {t}.TargetDate)"
+_ACTUAL = "({t}.ElapsedTimeInMins - coalesce({t}.StoppedTimeInMins, 0))"
+
+
+def _clock(name: str, seconds: str) -> Field:
+    """Declare minutes and seconds that run until the milestone is completed."""
+    shown = f"printf('%02d:%02d', {seconds} / 60, {seconds} % 60)"
+    running = f"CASE WHEN {{t}}.IsCompleted = 0 AND {seconds} > 0 THEN {shown} END"
+    return text(name, "n", 10, expression=running, filterable=False)
+
+
+def _hours_and_days(name: str, minutes: str) -> tuple[Field, ...]:
+    return tuple(
+        double(f"{name}{unit}", "n", 6, expression=f"round({minutes} / {size}, 2)")
+        for unit, size in (("InHrs", 60.0), ("InDays", 1440.0))
+    )
+
 
 CASE_MILESTONE = SObject(
     "CaseMilestone",
@@ -122,27 +135,17 @@ CASE_MILESTONE = SObject(
         *each(moment, "StartDate CompletionDate", "nu"),
         moment("TargetDate", ""),
         *each(reference, "MilestoneTypeId BusinessHoursId", "n"),
-        *each(boolean, "IsCompleted IsViolated", ""),
+        boolean("IsCompleted", ""),
+        boolean("IsViolated", "", expression=_IS_VIOLATED),
         integer("TargetResponseInMins", "n"),
         *each(double, "TargetResponseInHrs TargetResponseInDays", "n"),
-        integer("ElapsedTimeInMins", "n", expression=_ELAPSED, filterable=False),
-        double("ElapsedTimeInHrs", "n", expression=f"{_ELAPSED} / 60.0", filterable=False),
-        integer("StoppedTimeInMins", "n"),
-        integer("ActualElapsedTimeInMins", "n", expression=_ELAPSED, filterable=False),
-        text(
-            "TimeRemainingInMins",
-            "n",
-            10,
-            expression=_CLOCK % (_LEFT, _LEFT, _LEFT),
-            filterable=False,
-        ),
-        text(
-            "TimeSinceTargetInMins",
-            "n",
-            10,
-            expression=_CLOCK % (_OVER, _OVER, _OVER),
-            filterable=False,
-        ),
+        *each(integer, "ElapsedTimeInMins StoppedTimeInMins", "n"),
+        *_hours_and_days("ElapsedTime", "{t}.ElapsedTimeInMins"),
+        *_hours_and_days("StoppedTime", "{t}.StoppedTimeInMins"),
+        integer("ActualElapsedTimeInMins", "n", expression=_ACTUAL),
+        *_hours_and_days("ActualElapsedTime", _ACTUAL),
+        _clock("TimeRemainingInMins", _LEFT),
+        _clock("TimeSinceTargetInMins", _OVER),
     ),
     allows="update",
     searchable=False,

@@ -32,7 +32,7 @@ class Field:
 
     `flags` holds n for nillable, c for createable, u for updateable.
     `expression` is SQL for values computed when read: `{t}` is the row, `:today` and `:now` the
-    clock.
+    clock, `reads` the other table it looks into.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Field:
     html: bool = False
     number_format: str = ""
     expression: str = ""
+    reads: str = ""
     filterable: bool = True
     cascade: bool = False
     restrict: bool = False

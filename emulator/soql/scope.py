@@ -58,11 +58,13 @@ class Scope:
         self.root = Source("t0", registry.find(query.sobject))
         self._sources: dict[tuple[str, ...], tuple[Source, ...]] = {(): (self.root,)}
         self._shared = registry.row_test(self.root.sobject.name, self.root.alias)
+        self._looked_into: set[str] = set()
         self.clocked = False
 
     @property
     def tables(self) -> set[str]:
         read = {source.sobject.name for group in self._sources.values() for source in group}
+        read |= self._looked_into
         return read.union(self._registry.above(self.root.sobject.name)) if self._shared else read
 
     @property
@@ -133,6 +135,7 @@ class Scope:
                 name, sources[0].sobject.name, marker=marker(self._query.text, path.at)
             )
         self.clocked |= ":now" in found[0].field.expression
+        self._looked_into |= {column.field.reads for column in found if column.field.reads}
         if len(found) == 1:
             return found[0]
         return Column(f"coalesce({', '.join(c.sql for c in found)})", found[0].field)

@@ -104,8 +104,8 @@ class Dialect:
         """Give a number as a whole one, which a sum of whole ones is not on PostgreSQL."""
         return f"CAST({number} AS {'INTEGER' if self.is_sqlite else 'bigint'})"
 
-    def rounded(self, number: str, digits: int = 1) -> str:
-        return f"round({number}{'' if self.is_sqlite else '::numeric'}, {digits})"
+    def rounded(self, number: str) -> str:
+        return f"round({number}{'' if self.is_sqlite else '::numeric'}, 2)"
 
     def text(self, value: str) -> str:
         """Give a date or a number as text."""

@@ -46,9 +46,7 @@ def response_times(d: Dialect) -> Report:
             ),
             Column("priority", Kind.TEXT, "The cases' priority.", "priority"),
             Column("cases", Kind.WHOLE, "Cases answered, or closed.", "cases"),
-            Column(
-                "average_hours", Kind.NUMBER, "Hours it took on average.", d.rounded("hours", 2)
-            ),
+            Column("average_hours", Kind.NUMBER, "Hours it took on average.", d.rounded("hours")),
             Column("same_day", Kind.WHOLE, "Those done on the day of the creation.", "same_day"),
         ),
         body=f"""FROM (

@@ -35,6 +35,35 @@ def test_a_sweep_brings_what_no_stamp_tells(reader: Reader) -> None:
     assert reader.refresh(SOBJECT).written == 0
 
 
+def test_a_sweep_brings_what_time_alone_changes(reader: Reader) -> None:
+    """A promise is broken while nobody writes: no pull tells, no stamp moves."""
+    (right,) = reader.org.run(lambda org: org.query_rows("SELECT Id FROM Entitlement LIMIT 1"))
+    fields = {"Subject": "Promised", "EntitlementId": right["Id"]}
+    case = reader.org.act("create", sobject="Case", fields=fields)
+    query = f"SELECT Id FROM CaseMilestone WHERE CaseId = '{case}' ORDER BY TargetDate LIMIT 1"  # noqa: S608
+    (promise,) = reader.org.run(lambda org: org.query_rows(query))
+    reader.later(10)
+    reader.pull("CaseMilestone")
+    before = reader.row("CaseMilestone", promise["Id"])
+    reader.later(3600)
+    reader.pull("CaseMilestone")
+    assert not before["is_violated"]
+    assert not reader.row("CaseMilestone", promise["Id"])["is_violated"]
+    reader.refresh("CaseMilestone")
+    after = reader.row("CaseMilestone", promise["Id"])
+    assert after["is_violated"]
+    assert after["system_modstamp"] == before["system_modstamp"]
+
+
+def test_a_sweep_brings_what_an_article_counts(sqlite_reader: Reader) -> None:
+    """Cases are attached to it without a stamp of its versions."""
+    reader = sqlite_reader
+    reader.pull("Knowledge__kav")
+    reader.sql("UPDATE knowledge_articles SET article_case_attach_count = -1")
+    assert reader.refresh("Knowledge__kav").is_whole
+    assert differences(reader.org, reader.store, "Knowledge__kav") == []
+
+
 def test_rounds_go_on_where_the_last_one_ended(reader: Reader) -> None:
     """A few calls at a time, in a circle; the label is the begin of the last whole sweep."""
     reader.pull(SOBJECT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import msgspec
+
 from emulator import desk as agents
 from emulator.org import Org
 from tests.emulator.core.soql import select
@@ -181,6 +183,32 @@ def test_a_closing_case_writes_its_history_and_ends_its_milestones(desk, clock, 
     assert len(desk.query_rows(select("Id", "CaseComment", ParentId=case))) == 1
 
 
+CLOCKS = (
+    "SystemModstamp, IsViolated, TimeRemainingInMins, TimeSinceTargetInMins, ElapsedTimeInMins,"
+    " ElapsedTimeInHrs, ActualElapsedTimeInMins, ActualElapsedTimeInDays"
+)
+
+
+def test_a_milestones_clocks_run_without_a_stamp(desk, clock, new_case):
+    """Until it is completed, and only then it says how long it took."""
+    entitlement = desk.query_rows("SELECT Id FROM Entitlement LIMIT 1")[0]["Id"]
+    case = new_case(EntitlementId=entitlement)
+
+    def seen() -> list:
+        query = select(CLOCKS, "CaseMilestone", CaseId=case) + " ORDER BY TargetDate LIMIT 1"
+        (row,) = desk.query_rows(query)
+        return [row[name] for name in CLOCKS.replace(",", "").split()]
+
+    stamp, *clocks = seen()
+    assert clocks == [False, "60:00", None, None, None, None, None]
+    clock.move(minutes=20, seconds=15)
+    assert seen() == [stamp, False, "39:45", None, None, None, None, None]
+    clock.move(minutes=70)
+    assert seen() == [stamp, True, None, "30:15", None, None, None, None]
+    desk.update("Case", case, {"Status": "Closed"}, user_id=desk.default_user_id)
+    assert seen()[1:] == [True, None, None, 90, 1.5, 90, 0.06]
+
+
 def test_a_contacts_new_address_shows_on_its_cases_without_a_stamp(desk, clock, new_case):
     contact = desk.create(
         "Contact", {"LastName": "Xu", "Email": "x@a.example"}, user_id=desk.default_user_id
@@ -234,6 +262,21 @@ def test_an_article_lives_through_draft_online_and_archived(desk, refusal):
         ("Archived", 1),
         ("Online", 2),
     ]
+
+
+def test_all_versions_tell_what_their_article_counts(desk):
+    """The cases it is attached to; no stamp of theirs moves for it."""
+    count = "SELECT Id, ArticleCaseAttachCount, SystemModstamp FROM Knowledge__kav"
+    online = desk.query_rows(f"{count} WHERE PublishStatus = 'Online' LIMIT 1")[0]["Id"]
+    article = desk.retrieve("Knowledge__kav", online)["KnowledgeArticleId"]
+    desk.new_draft(article)
+    query = f"{count} WHERE KnowledgeArticleId = '{article}' ORDER BY Id"
+    before = msgspec.json.decode(desk.query(query).plain)["records"]
+    counted = desk._registry.whole("Knowledge__ka")
+    desk._tables.update(counted, article, {"CaseAssociationCount": 77})
+    after = msgspec.json.decode(desk.query(query).plain)["records"]
+    assert len(after) > 1
+    assert after == [{**row, "ArticleCaseAttachCount": 77} for row in before]
 
 
 def test_an_object_switched_off_is_unknown_everywhere(clock, refusal):

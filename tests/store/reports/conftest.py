@@ -55,22 +55,25 @@ class Desk:
         self.reader, self.store = reader, reader.store
         self._prepare()
         self.truth = Truth(reader.org)
-        self.truth.reopened = {self.returned: 1, self.settled: 1}
+        self.truth.reopened, self.truth.escalated = self.reopened, self.escalated
 
     def _prepare(self) -> None:
         org = self.reader.org
-        cases = org.run(lambda it: it.query_rows("SELECT Id, IsClosed, OwnerId FROM Case"))
+        cases = org.run(lambda it: it.query_rows("SELECT Id, IsClosed, IsEscalated FROM Case"))
         closed = [case["Id"] for case in cases if case["IsClosed"]]
         opened = [case["Id"] for case in cases if not case["IsClosed"]]
         self._upset(org, opened)
         self._pull(*(model.sobject for model in CATALOG))
         self.returned, self.settled = closed[-1], closed[-2]
-        query = f"SELECT ClosedDate FROM Case WHERE Id = '{self.settled}'"  # noqa: S608
-        (case,) = org.run(lambda it: it.query_rows(query))
-        self.settled_closed_at = datetime.fromisoformat(case["ClosedDate"])
+        self.settled_closed_at = self._told(org, self.settled, "ClosedDate")
+        calm = [case["Id"] for case in cases if not (case["IsClosed"] or case["IsEscalated"])]
         for case in (self.returned, self.settled):
             self._act("update", "Case", id=case, fields={"Status": "Working"})
+        self._act("update", "Case", id=calm[-2], fields={"IsEscalated": True})
         self._pull("Case")
+        stamps = {one: self._told(org, one) for one in (self.returned, self.settled, calm[-2])}
+        self.escalated = {calm[-2]: stamps.pop(calm[-2])}
+        self.reopened = stamps
         self._act("update", "Case", id=self.settled, fields={"Status": "Closed"})
         self._act("delete", "Case", id=opened[-1])
         self.deleted = opened[-1]
@@ -105,6 +108,11 @@ class Desk:
     def _ids(self, org: Emulator, query: str, most: int) -> list[str]:
         rows = org.run(lambda it: it.query_rows(f"{query} ORDER BY Id LIMIT {most}"))
         return [next(row[name] for name in ("Id", "CaseId") if name in row) for row in rows]
+
+    def _told(self, org: Emulator, case: str, field: str = "SystemModstamp") -> datetime:
+        query = f"SELECT {field} FROM Case WHERE Id = '{case}'"  # noqa: S608
+        (row,) = org.run(lambda it: it.query_rows(query))
+        return datetime.fromisoformat(row[field])
 
     def _act(self, act: str, sobject: str, **details: Any) -> None:
         self.reader.org.act(act, sobject=sobject, **details)

@@ -37,6 +37,8 @@ def test_a_view_says_what_the_org_holds(desk: Desk, name: str) -> None:
         found = [row for row in found if row["id"] not in desk.truth.reopened]
     assert truth, "the org has nothing of the kind: the comparison would be empty"
     keys = list(truth[0])
+    never = {key for key in keys if all(row[key] is None for row in truth)}
+    assert not never, "of these nothing is proved: none has a value anywhere"
     ours = sorted(([row[key] for key in keys] for row in found), key=repr)
     theirs = sorted(([row[key] for key in keys] for row in truth), key=repr)
     assert len(ours) == len(theirs)

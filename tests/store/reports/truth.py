@@ -20,7 +20,7 @@ _ASKED = {
     " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped",
     "CaseComment": "Id ParentId IsPublished CreatedDate CreatedById",
     "CaseMilestone": "Id CaseId MilestoneTypeId StartDate TargetDate CompletionDate IsCompleted"
-    " TargetResponseInMins",
+    " TargetResponseInMins ElapsedTimeInMins StoppedTimeInMins",
     "Entitlement": "Id Name Type AccountId StartDate EndDate IsPerIncident CasesPerEntitlement"
     " RemainingCases",
     "ServiceContract": "Id ContractNumber Name AccountId OwnerId StartDate EndDate GrandTotal",
@@ -43,7 +43,9 @@ class Truth:
         self.kinds = _by_id(self._tables["MilestoneType"])
         self.accounts = _by_id(self._tables["Account"])
         self.cases = _by_id(self._tables["Case"])
-        self.reopened: dict[str, int] = {}
+        self.reopened: dict[str, datetime] = {}
+        """When cases came back, and those below when they were escalated, while history was kept."""
+        self.escalated: dict[str, datetime] = {}
 
     def __getitem__(self, sobject: str) -> list[Record]:
         return self._tables[sobject]
@@ -246,9 +248,18 @@ def milestones_by_month(t: Truth, now: datetime) -> Rows:
                 if one["CompletionDate"]
             ),
             "violated": sum((one["CompletionDate"] or now) > one["TargetDate"] for one in ones),
+            "working_minutes": _mean([_worked(one) for one in ones if one["CompletionDate"]]),
         }
         for (month, kind, called, minutes), ones in groups.items()
     ]
+
+
+def _worked(one: Record) -> int:
+    return int(one["ElapsedTimeInMins"]) - int(one["StoppedTimeInMins"] or 0)
+
+
+def _mean(values: list[int]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _right(one: Record, today: date) -> str:
@@ -498,7 +509,9 @@ def reopened_escalated(t: Truth, now: datetime) -> Rows:
             "account": t.account(case),
             "is_closed": case["IsClosed"],
             "is_escalated": case["IsEscalated"],
-            "reopened": t.reopened.get(case["Id"], 0),
+            "escalated_at": t.escalated.get(case["Id"]),
+            "reopened": int(case["Id"] in t.reopened),
+            "reopened_at": t.reopened.get(case["Id"]),
         }
         for case in t["Case"]
         if case["IsEscalated"] or case["Id"] in t.reopened
