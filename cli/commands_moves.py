@@ -9,7 +9,6 @@ import typer
 from cli.commands_choice import (
     Code,
     Filters,
-    Id,
     MaybeId,
     NewerThan,
     Object,
@@ -20,14 +19,17 @@ from cli.commands_choice import (
 )
 from cli.context import Context, Json, context, print_json
 from cli.manners import AllowDuplicates, AutoAssign, OnConflict, given, read
-from cli.submit import parse_fields
+from cli.submit import pairs
 from config.settings import ConfigError
 from models.outbox import FAILED, CommandState
-from pipelines import moves
+from pipelines import editing, moves
 from pipelines.life import known
 from pipelines.moves import DISCARDABLE, RETRYABLE, Moved
 from store import listing
 from worker.app import App
+
+_UNFIT = {"edited": "without the field, with one of the new name, "}
+"""Why a move may not be about a command that is in a state for it."""
 
 
 def register(group: typer.Typer) -> None:
@@ -82,22 +84,45 @@ def _register_retry(group: typer.Typer) -> None:
 
 def _register_edit(group: typer.Typer) -> None:
     @group.command(
-        epilog="Example: scsync commands edit 0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d Priority=High"
+        epilog="Example: scsync commands edit --object Case --code INVALID_FIELD"
+        " --rename Priorty=Priority"
     )
     def edit(
         typer_context: typer.Context,
-        command_id: Id,
         words: Annotated[
-            list[str] | None, typer.Argument(metavar="Field=value...", help="The new values.")
+            list[str] | None,
+            typer.Argument(metavar="[ID] [Field=value]...", help="One command; the new values."),
         ] = None,
         *,
+        rename: Annotated[
+            list[str] | None,
+            typer.Option(metavar="OLD=NEW", help="Have a field bear another name; repeatable."),
+        ] = None,
+        drop: Annotated[
+            list[str] | None, typer.Option(metavar="FIELD", help="Leave it out; repeatable.")
+        ] = None,
+        state: State = None,
+        sobject: Object = None,
+        code: Code = None,
+        older_than: OlderThan = None,
+        newer_than: NewerThan = None,
         on_conflict: OnConflict = None,
         auto_assign: AutoAssign = None,
         allow_duplicates: AllowDuplicates = None,
+        yes: Yes = False,
         json: Json = False,
     ) -> None:
-        """Change a rejected or dead command and return it to the queue."""
+        """Change rejected or dead commands on one object and return them to the queue.
+
+        What has no field that is to be renamed or left out stays as it is.
+        """
         ctx = context(typer_context)
+        filters = Filters(
+            state=state, sobject=sobject, code=code, older_than=older_than, newer_than=newer_than
+        )
+        filters.must_be(RETRYABLE, "edit")
+        values = list(words or [])
+        command_id = values.pop(0) if values and "=" not in values[0] else None
         manners = read(
             given(
                 on_conflict=on_conflict,
@@ -105,21 +130,24 @@ def _register_edit(group: typer.Typer) -> None:
                 allow_duplicates=allow_duplicates,
             )
         )
-        if not words and not manners:
+        if not (values or rename or drop or manners):
             raise ConfigError("nothing to edit: name Field=value, or an option")
         with ctx.app() as parts:
-            with parts.store.read() as tx:
-                entry = known(tx, command_id.lower())
-            fields = {}
-            if words:
-                fields = parse_fields(words, entry.sobject, describes=parts.describes)
-            with parts.store.begin() as tx:
-                moved = moves.edit(
-                    tx, entry.id, fields, manners, operator=ctx.operator, now=parts.clock()
-                )
-        _tell(ctx, command_id, [entry.id], moved, done="edited", json=json)
+            wanted = _wanted(parts, command_id, filters, RETRYABLE)
+            change = editing.asked(
+                _object_of(parts, command_id, filters),
+                describes=lambda: parts.describes,
+                values=pairs(values),
+                renamed=pairs(rename or ()),
+                dropped=drop or (),
+                manners=manners,
+            )
+            confirm(len(wanted), "edit", yes=yes)
+            move = partial(moves.edit, change=change, operator=ctx.operator, now=parts.clock())
+            moved = moves.in_turns(parts.store, wanted, move)
+        _tell(ctx, command_id, wanted, moved, done="edited", json=json)
         if moved.along and not json:
-            ctx.line(f"{len(moved.along):,} more retried that had failed for its sake")
+            ctx.line(f"{len(moved.along):,} more retried that had failed for their sake")
 
 
 def _register_discard(group: typer.Typer) -> None:
@@ -153,6 +181,16 @@ def _register_discard(group: typer.Typer) -> None:
         _tell(ctx, command_id, wanted, moved, done="discarded", json=json)
 
 
+def _object_of(parts: App, command_id: str | None, filters: Filters) -> str:
+    """Name the one sObject whose fields are meant."""
+    if command_id:
+        with parts.store.read() as tx:
+            return known(tx, command_id.lower()).sobject
+    if filters.sobject is None:
+        raise ConfigError("several are edited by --object: the fields are those of one")
+    return filters.sobject
+
+
 def _wanted(
     parts: App, command_id: str | None, filters: Filters, default: Sequence[CommandState]
 ) -> list[str]:
@@ -176,9 +214,10 @@ def _tell(
     **more: int,
 ) -> None:
     """Say what was done."""
+    unfit = _UNFIT.get(done, "")
     if command_id and not moved.own and not moved.along:
         raise ConfigError(
-            f"{command_id} cannot be {done}: unknown, or in no state for it; "
+            f"{command_id} cannot be {done}: {unfit}unknown, or in no state for it; "
             "see scsync commands list"
         )
     if json:
@@ -187,4 +226,4 @@ def _tell(
     ctx.line(f"{len(moved.own):,} {done}")
     if len(moved.own) < len(set(wanted)):
         missed = len(set(wanted)) - len(moved.own)
-        ctx.say(f"{missed:,} had moved on meanwhile, and were left alone")
+        ctx.say(f"{missed:,} left alone: {unfit}moved on meanwhile")

@@ -164,7 +164,12 @@ def parse_words(ctx: Context, parts: App, words: list[str], key: str | None = No
 
 def parse_fields(words: list[str], sobject: str, *, describes: Describes) -> dict[str, Any]:
     """Read `Priority=High Amount=12.5`, each value as its field's type wants it."""
-    return typed.values(dict(map(_pair, words)), sobject, describes=describes)
+    return typed.values(pairs(words), sobject, describes=describes)
+
+
+def pairs(words: Iterable[str]) -> dict[str, str]:
+    """Read words of the form Name=value; raises `InvalidCommand` for any other."""
+    return dict(map(_pair, words))
 
 
 def _pair(word: str) -> tuple[str, str]:

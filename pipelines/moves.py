@@ -1,11 +1,12 @@
 """What an operator does with commands: retry, edit, discard; the audit says who did it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from models.edit import Edit
 from models.outbox import FAILED, CommandState
 from store import audit, revival
 from store.engine import Store
@@ -61,18 +62,16 @@ def retry(
 
 
 def edit(
-    tx: Connection,
-    command_id: str,
-    fields: Mapping[str, Any],
-    manners: Mapping[str, Any],
-    *,
-    operator: str,
-    now: datetime,
+    tx: Connection, ids: Sequence[str], change: Edit, *, operator: str, now: datetime
 ) -> Moved:
-    """Change a rejected or dead command and return it to the queue."""
-    moved = _told_apart([command_id], revival.edit(tx, command_id, fields, manners))
+    """Change rejected or dead commands that an edit is about, and return them to the queue."""
+    moved = Moved(*revival.edit(tx, ids, change))
     # Which fields, not what they hold: a customer's words stand in the command alone.
-    detail = {"fields": sorted(fields), **manners}
+    detail: dict[str, Any] = {"fields": sorted(change.values), **change.manners}
+    if change.renamed:
+        detail["renamed"] = dict(change.renamed)
+    if change.dropped:
+        detail["dropped"] = sorted(change.dropped)
     audit.note_all(tx, moved.own, act="command.edit", operator=operator, now=now, detail=detail)
     return moved
 

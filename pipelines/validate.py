@@ -263,16 +263,17 @@ def _fields(command: Command, describe: Describe) -> Iterator[Problem]:
         yield from _field(command, describe, name, value)
 
 
+def unknown(sobject: str, name: str, describe: Describe) -> Problem:
+    """Say that there is no field of this name, and what may be meant."""
+    near = get_close_matches(name, [f.name for f in describe.fields], 3)
+    told = f"{sobject} has no such field, or hides it from this user{_offer(near)}"
+    return Problem("INVALID_FIELD", name, told)
+
+
 def _field(command: Command, describe: Describe, name: str, value: Any) -> Iterator[Problem]:
     field = describe.field(name)
     if field is None:
-        names = [f.name for f in describe.fields]
-        near = get_close_matches(name, names, 3)
-        yield Problem(
-            "INVALID_FIELD",
-            name,
-            f"{command.sobject} has no such field, or hides it from this user{_offer(near)}",
-        )
+        yield unknown(command.sobject, name, describe)
         return
     key = command.external_id_field
     if command.op in {Op.CREATE, Op.UPSERT} and key and field.name.lower() == key.lower():

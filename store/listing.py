@@ -158,6 +158,12 @@ def ids_with_messages(tx: Connection, choice: Choice) -> Iterator[tuple[str, str
         yield from (tuple(row) for row in tx.execute(query))
 
 
+def fields(tx: Connection, ids: Iterable[str]) -> dict[str, Any]:
+    """Give what these commands are to write."""
+    query = select(commands.c.id, commands.c.fields).where(commands.c.id.in_(list(ids)))
+    return dict(tx.execute(query).all())
+
+
 def ids_by_place(tx: Connection, places: Iterable[int]) -> dict[int, str]:
     """Name commands by their places in the order of submission."""
     query = select(commands.c.seq, commands.c.id).where(commands.c.seq.in_(list(places)))

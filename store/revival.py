@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
-from models.command import Conflict
+from models.command import Conflict, Fields
+from models.edit import Edit
 from models.outbox import FAILED, CommandState, Dependency, Ready
 from store import dependencies, lanes, outbox
 from store.conditions import commands, is_new
@@ -15,7 +15,6 @@ from store.conditions import commands, is_new
 _links = Dependency.__table__  # type: ignore[attr-defined]
 _CHUNK = 1_000  # ids in one statement
 _NO_BASE: Mapping[str, Any] = {"expected_modstamp": None, "base": None}
-_AS_IT_IS: Mapping[str, Any] = MappingProxyType({})
 
 CONFLICTS = frozenset({"CONFLICT", "NO_BASIS", "ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE"})
 """What a command is refused with that was guarded against changes by others."""
@@ -52,26 +51,26 @@ def overwrite(tx: Connection, ids: Sequence[str]) -> int:
     return number
 
 
-def edit(
-    tx: Connection,
-    command_id: str,
-    fields: Mapping[str, Any],
-    manners: Mapping[str, Any] = _AS_IT_IS,
-) -> list[str]:
-    """Change fields of a rejected or dead command, or how it is done, and return it to the queue.
+def edit(tx: Connection, ids: Sequence[str], change: Edit) -> tuple[list[str], list[str]]:
+    """Change rejected or dead commands that an edit is about, and return them to the queue.
 
-    Where it was guarded by what the store knew, it is guarded by what the store knows now.
+    Names those, and what went along because it had failed for their sake. What was guarded by what
+    the store knew is guarded by what the store knows now.
     """
-    before = outbox.get(tx, command_id)
-    revived = revive(tx, [command_id])
-    if before and command_id in revived:
-        known = before.fields if isinstance(before.fields, dict) else {}
-        values = {"fields": {**known, **fields}, "base": None, **manners}
-        was_guarded = before.on_conflict and before.error_code in CONFLICTS
-        if was_guarded or manners.get("on_conflict"):
-            values |= _NO_BASE
-        tx.execute(update(commands).where(commands.c.id == command_id).values(**values))
-    return revived
+    wanted = [one for one in ids if outbox.is_command_id(one)]
+    found = {row.id: row for some in _chunks(wanted) for row in _failed(tx, some)}
+    asked = {one: change.of(_fields(row)) for one, row in found.items()}
+    revived = revive(tx, [one for one, fields in asked.items() if fields is not None])
+    edited = [one for one in revived if asked.get(one) is not None]
+    guards_anew: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for one in edited:
+        was_guarded = found[one].on_conflict and found[one].error_code in CONFLICTS
+        anew = bool(was_guarded or change.manners.get("on_conflict"))
+        guards_anew[anew].append({"its_id": one, "its_fields": asked[one]})
+    for anew, rows in guards_anew.items():
+        values = {**change.manners, "base": None, **(_NO_BASE if anew else {})}
+        _write(tx, rows, values)
+    return edited, [one for one in revived if asked.get(one) is None]
 
 
 def discard(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
@@ -100,6 +99,24 @@ def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: dat
     )
     if refused.rowcount:
         lanes.refresh(tx, dependencies.fail(tx, command_id, now=now), now=now)
+
+
+def _failed(tx: Connection, ids: Sequence[str]) -> Sequence[Any]:
+    columns = (commands.c.id, commands.c.fields, commands.c.on_conflict, commands.c.error_code)
+    query = select(*columns).where(commands.c.id.in_(ids), _stands(*FAILED))
+    return tx.execute(query).all()
+
+
+def _fields(row: Any) -> Fields:
+    """Give a command's fields; what another program wrote may be none."""
+    return row.fields if isinstance(row.fields, dict) else {}
+
+
+def _write(tx: Connection, rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> None:
+    if rows:
+        own = commands.c.id == bindparam("its_id")
+        change = update(commands).where(own).values(fields=bindparam("its_fields"), **values)
+        tx.execute(change, rows)
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -23,6 +23,7 @@ from console.api.operation import Asked, Operation, json_body
 from console.problems import Problem
 from models.api_key import Scope
 from models.command import Command
+from models.edit import Edit
 from models.outbox import CommandState, OutboxEntry
 from pipelines import moves
 from pipelines.life import known, look
@@ -136,7 +137,8 @@ def _edit(parts: App, asked: Asked) -> dict[str, Any]:
             {"op": "update", "sobject": entry.sobject, "fields": fields, **manners}
         )
         manners = {name: getattr(checked, name) for name in manners}
-        moved = moves.edit(tx, command_id, fields, manners, operator=asked.operator, now=now)
+        change = Edit(values=fields, manners=manners)
+        moved = moves.edit(tx, [command_id], change, operator=asked.operator, now=now)
         return _moved(moved, "is neither rejected nor dead")
 
 

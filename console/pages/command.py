@@ -13,6 +13,7 @@ from console.problems import Problem
 from models import by_name
 from models.api_key import Scope
 from models.command import Conflict
+from models.edit import Edit
 from models.outbox import OutboxEntry
 from pipelines import life, moves, telling, typed
 from pipelines.describes import Describes
@@ -70,7 +71,8 @@ def routes(parts: App) -> list[BaseRoute]:
         if not fields and not manners:
             raise Problem(400, "nothing was changed: to send it as it is, use Retry")
         with parts.store.begin() as tx:
-            done = moves.edit(tx, entry.id, fields, manners, **_by(request, parts))
+            change = Edit(values=fields, manners=manners)
+            done = moves.edit(tx, [entry.id], change, **_by(request, parts))
         return _told(request, done, "edited")
 
     operate: dict[str, Any] = {"scope": Scope.OPERATE, "methods": ("POST",)}

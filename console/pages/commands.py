@@ -15,8 +15,10 @@ from console.access.route import route
 from console.pages.frame import back, form, listed, show
 from console.problems import Problem
 from models.api_key import Scope
+from models.edit import Edit
 from models.outbox import FAILED, OPEN, CommandState
-from pipelines import causes, moves, prose
+from pipelines import causes, editing, moves, prose
+from pipelines.describes import Describes
 from pipelines.moves import DISCARDABLE, RETRYABLE, Moved
 from store import listing, outbox, tallies
 from store.listing import Choice
@@ -26,6 +28,7 @@ _SHOWN = 50
 _MOST = 100
 """Rows of a page: what is more is narrowed by the filter, or looked at by its cause."""
 _GROUPS = 40
+_CHANGES = {"rename": "is called", "set": "holds", "drop": "is left out"}
 _MOVES: dict[str, Callable[..., Moved]] = {"retry": moves.retry, "discard": moves.discard}
 
 
@@ -94,12 +97,15 @@ def routes(parts: App) -> list[BaseRoute]:
         with parts.store.read() as tx:
             choice = asked.choice(now, (*OPEN, *FAILED))
             groups, number = causes.groups(tx, choice, limit=_GROUPS)
+            asks = listing.fields(tx, [one.example for one in groups])
         return show(
             request,
             parts,
             "causes.html",
             asked=asked,
             groups=groups,
+            names={one: list(held) if isinstance(held, dict) else [] for one, held in asks.items()},
+            changes=_CHANGES,
             number=number,
             states=[*OPEN, *FAILED],
             retryable=RETRYABLE,
@@ -114,14 +120,21 @@ def routes(parts: App) -> list[BaseRoute]:
 
     def move_group(request: Request) -> Response:
         given = form(request)
-        if given.get("sure") != "yes":
-            raise Problem(400, "tick the box beside the button: this is about many commands")
-        asked = Filter.of(given)
-        with parts.store.read() as tx:
-            choice = asked.choice(parts.clock())
-            ids = causes.members(tx, choice, given.get("message") or None)
-        done = _moved(request, parts, given, ids)
+        done = _moved(request, parts, given, _group(parts, given))
         return _told("/commands/causes", done, given, {})
+
+    def edit_group(request: Request) -> Response:
+        given = form(request)
+        ids, change = _group(parts, given), _change(parts, given)
+        move = partial(
+            moves.edit, change=change, operator=request.state.operator, now=parts.clock()
+        )
+        number = len(moves.in_turns(parts.store, ids, move).own)
+        if not number:
+            return back("/commands/causes", "unedited")
+        return back(
+            "/commands/causes", "edited-all" if number == len(ids) else "edited-some", number
+        )
 
     operate: dict[str, Any] = {"scope": Scope.OPERATE, "methods": ("POST",)}
     return [
@@ -129,7 +142,34 @@ def routes(parts: App) -> list[BaseRoute]:
         route("/commands/causes", by_cause, scope=Scope.READ),
         route("/commands/move", move, **operate),
         route("/commands/causes/move", move_group, **operate),
+        route("/commands/causes/edit", edit_group, **operate),
     ]
+
+
+def _group(parts: App, given: dict[str, str]) -> list[str]:
+    """Name the commands of a cause; raises `Problem` unless somebody said that all are meant."""
+    if given.get("sure") != "yes":
+        raise Problem(400, "tick the box beside the button: this is about many commands")
+    with parts.store.read() as tx:
+        choice = Filter.of(given).choice(parts.clock())
+        return causes.members(tx, choice, given.get("message") or None)
+
+
+def _change(parts: App, given: dict[str, str]) -> Edit:
+    """Read what is to become of one field; raises `Problem`, `InvalidCommand`."""
+    name, to = given.get("field", "").strip(), given.get("to", "")
+    act = given.get("change", "")
+    if not name or act not in _CHANGES:
+        raise Problem(400, "name a field, and say what is to become of it")
+    if act == "rename" and not to.strip():
+        raise Problem(400, f"say what {name} is to be called")
+    return editing.asked(
+        given.get("object", ""),
+        describes=lambda: Describes(client=None, store=parts.store, clock=parts.clock),
+        values={name: to or "null"} if act == "set" else {},
+        renamed={name: to.strip()} if act == "rename" else {},
+        dropped=[name] if act == "drop" else [],
+    )
 
 
 def _moved(request: Request, parts: App, given: dict[str, str], ids: list[str]) -> Moved:

@@ -19,6 +19,10 @@ _DONE = {
     "retried": "{0} returned to the queue.",
     "along": "{0} returned to the queue, among them some that had failed for others' sake.",
     "edited": "Changed, and returned to the queue.",
+    "edited-all": "{0} changed, and returned to the queue.",
+    "edited-some": "{0} changed, and returned to the queue; others lack the field, have one of the"
+    " new name, or had moved on.",
+    "unedited": "Nothing was done: they lack the field, have one of the new name, or had moved on.",
     "discarded": "{0} discarded; they stay listed.",
     "unmoved": "Nothing was done: they had moved on meanwhile.",
     "proposed": "Accepted: here is how it fares.",

@@ -204,6 +204,33 @@ def test_options_are_edited(filled: Desk, org: Emulator, case_ids: list[str]) ->
     assert kept == ["merge", "true", True, {"Priority": "High"}]
 
 
+def test_all_that_match_are_edited(filled: Desk, case_ids: list[str]) -> None:
+    """A field renamed, one left out, a value set: on what they are about, and on nothing else."""
+    asked = {"Subjct": "One", "Nonsense": 1, "priority": "Low"}
+    wrong = {"state": "rejected", "error_code": "INVALID_FIELD"}
+    mine = put(filled, *(command(fields=asked, record_id=one, **wrong) for one in case_ids[3:6]))
+    (other,) = put(filled, command(fields={"Subjct": "One"}, **wrong))
+    chosen = ["commands", "edit", "--object", "Case", "--code", "INVALID_FIELD"]
+    assert "did you mean Subject" in filled.run(*chosen, "--rename", "Subjct=Subjec").err
+    done = filled.run(*chosen, "--rename", "Subjct=Subject", "--drop", "nonsense", "Priority=High")
+    assert done.out == "3 edited\n"
+    assert "1 left alone: without the field" in done.err
+    held = states(filled)
+    assert [held[one] for one in (*mine, other)] == ["pending"] * 3 + ["rejected"]
+    shown = filled.run("commands", "show", mine[0], "--json").document()
+    assert shown["fields"] == {"Subject": "One", "Priority": "High"}
+    with closing(store_of(filled)) as store, store.read() as tx:
+        (act,) = audit.latest(tx, limit=9, subject=mine[0])
+    assert act.act == "command.edit"
+    assert act.detail == {
+        "fields": ["Priority"],
+        "renamed": {"Subjct": "Subject"},
+        "dropped": ["nonsense"],
+    }
+    assert filled.run("commands", "discard", "--object", "Case", "--state", "pending").code == 0
+    assert filled.run("commands", "discard", other).code == 0
+
+
 def test_a_revival_takes_along_what_failed_for_its_sake(place: Desk) -> None:
     """In bulk, and it says how many; what is not failed is left alone."""
     parents = [command(state="rejected", error_code="A") for _ in range(3)]
@@ -224,7 +251,7 @@ def test_a_revival_takes_along_what_failed_for_its_sake(place: Desk) -> None:
     }
 
 
-def test_ten_thousand_are_retried_and_given_up_in_seconds(place: Desk) -> None:
+def test_ten_thousand_are_retried_given_up_and_edited_in_seconds(place: Desk) -> None:
     """Set by set, beside as many again that are none of it."""
     put(
         place, *(command(state="rejected", error_code=code) for code in "AB" for _ in range(10_000))
@@ -232,11 +259,12 @@ def test_ten_thousand_are_retried_and_given_up_in_seconds(place: Desk) -> None:
     for words, said in (
         (("retry", "--code", "A"), "10,000 retried\n"),
         (("discard", "--state", "pending"), "10,000 discarded\n"),
+        (("edit", "--code", "B", "--object", "Case", "--drop", "Priority"), "10,000 edited\n"),
     ):
         begun = time.monotonic()
         assert place.run("commands", *words).out == said
         assert time.monotonic() - begun < 20  # about one on a quiet machine
-    assert sorted(set(states(place).values())) == ["discarded", "rejected"]
+    assert sorted(set(states(place).values())) == ["discarded", "pending"]
 
 
 def test_what_waits_for_the_discarded_is_rejected(place: Desk) -> None:
@@ -275,6 +303,8 @@ def test_more_than_a_hundred_are_asked_for_on_a_terminal(
         (["discard", "--state", "sending"], "discard takes what is pending or rejected or dead"),
         (["edit", "0b7c9a52-6f0e-4f0e-9d0e-2f6f4a1b7c3d"], "nothing to edit"),
         (["edit", "x", "--auto-assign", "x" * 19], "at most 18 fit"),
+        (["edit", "Priority=High"], "name a command, or choose some"),
+        (["edit", "--code", "A", "Priority=High"], "several are edited by --object"),
         (["purge"], "Missing option '--older-than'"),
         (["purge", "--older-than", "1d", "--state", "pending"], "what is pending is not finished"),
         (["show", "nonsense"], "there is no command nonsense"),

@@ -165,6 +165,39 @@ def test_what_shares_a_cause_is_moved_together(
     assert place.state(other[0]) == CommandState.REJECTED
 
 
+def test_what_shares_a_cause_is_edited_together(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """One misspelt field of many commands is mended once, and each command says so in the audit."""
+    mine = [
+        place.insert(op="update", sobject="Case", record_id=one, fields=f'{{"Subjct": "{n}"}}')
+        for n, one in enumerate(cases[14:17])
+    ]
+    place.drain()
+    message = place.entry(mine[0]).error_message
+    shown = Page(browser.see("/commands/causes"))
+    assert {"value": "Subjct"} in shown.all("option")
+    group = {"state": "rejected", "object": "Case", "code": "INVALID_FIELD", "message": message}
+    renamed = {**group, "field": "subjct", "change": "rename", "to": "Subject"}
+    page = "/commands/causes/edit"
+    for wrong in (
+        {"sure": ""},
+        {"to": "Subjec"},
+        {"to": " "},
+        {"field": ""},
+        {"change": "explode"},
+    ):
+        browser.do(page, **{**renamed, "sure": "yes", **wrong}, status=400)
+    lacking = {**renamed, "field": "Origin", "sure": "yes"}
+    assert "Nothing was done: they lack the field" in browser.do(page, **lacking)
+    assert {place.state(one) for one in mine} == {CommandState.REJECTED}
+    assert "3 changed, and returned to the queue." in browser.do(page, **renamed, sure="yes")
+    place.drain()
+    held = [place.row("Case", one) for one in cases[14:17]]
+    assert [row["subject"] for row in held if row] == ["0", "1", "2"]
+    assert [acts(place, one) for one in mine] == [["command.edit"]] * 3
+
+
 def test_chosen_commands_are_moved(browser: Browser, place: Place, cases: list[str]) -> None:
     """Those whose boxes were ticked."""
     one, two, left = misspelt(place, cases[11:14])

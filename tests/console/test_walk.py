@@ -175,6 +175,32 @@ def test_a_command_is_edited_retried_and_discarded_by_clicks(
     expect(page.locator("#state .pill")).to_have_text("discarded")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_cause_is_edited_by_clicks(
+    chromium: Browser, site: Site, case_ids: list[str], width: int
+) -> None:
+    """Two commands share a misspelt field; renamed once, both land."""
+    mine = {one: f"{width} {one}" for one in case_ids[3:5]}
+    ids = [site.insert(one, Subjct=said) for one, said in mine.items()]
+    with visiting(chromium, site.base, width=width, scheme="light") as visitor:
+        for command_id in ids:
+            page = visitor.go(f"/commands/{command_id}")
+            expect(page.locator("#state .pill")).to_have_text("rejected", timeout=PATIENCE)
+        page = visitor.go("/commands/causes")
+        row = page.locator("tr", has_text="did you mean Subject").first
+        row.get_by_text("Edit", exact=True).click()
+        row.get_by_label("The field").fill("Subjct")
+        row.get_by_label("Its name or value").fill("Subject")
+        assert visitor.faults() == []
+        row.get_by_label("each of").check()
+        row.get_by_role("button", name="Edit").click()
+        expect(page.get_by_text("changed, and returned to the queue")).to_be_visible()
+        for command_id, (case_id, said) in zip(ids, mine.items(), strict=True):
+            page = visitor.go(f"/commands/{command_id}")
+            expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
+            assert site.subject(case_id) == said
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_can_be_used_by_everybody(
     chromium: Browser, site: Site, case_ids: list[str], width: int, scheme: str
