@@ -12,6 +12,7 @@ from console.problems import Problem
 from console.templates import render
 from models.sobject import SObject
 from pipelines.overview import ObjectStatus, Overview
+from pipelines.verdict import is_suspended
 from store import audit
 from worker.app import App
 
@@ -79,12 +80,12 @@ def pulled(parts: App, name: str) -> type[SObject]:
 
 def standing(one: ObjectStatus, found: Overview) -> str:
     """Say in a word how an object stands."""
-    if any(load.sobject == one.sobject for load in found.loading):
-        return "loading"
     if one.skipped:
         return "left out"
     if one.silent_for:
-        return "silent"
+        return "suspended" if is_suspended(found) else "silent"
+    if any(load.sobject == one.sobject for load in found.loading):
+        return "loading"
     if one.last_outcome in {"failed", "held"}:
         return one.last_outcome
     return "fresh" if one.fresh_as_of else "not read yet"

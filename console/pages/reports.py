@@ -19,6 +19,7 @@ from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
+from store import watermarks
 from store.reports import CATALOG, BadQuestion, Report, reading
 from worker.app import App
 
@@ -31,14 +32,16 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
     ask = answers.get
 
     def catalog(request: Request) -> Response:
+        with parts.store.read() as tx:
+            freshness = desk.Freshness.of(watermarks.every(tx))
         return show(
             request,
             parts,
             "reports.html",
             reports=list(CATALOG.values()),
-            tiles=desk.tiles(ask, parts.clock()),
+            tiles=desk.known(desk.tiles(ask, parts.clock()), freshness),
             charts=desk.charts(ask),
-            fresh=ask("open_cases_by", {"dimension": "status"}).fresh,
+            freshness=freshness,
         )
 
     def one_report(request: Request) -> Response:

@@ -6,19 +6,21 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from emulator.server import Emulator
 from models.api_key import Scope
 from models.finding import FindingKind
 from models.incident import IncidentKind
 from models.outbox import CommandState
+from models.watermark import Watermark
 from pipelines.causes import blanked
-from store import audit, findings, incidents, keys, leases, listing, reports, watermarks
+from store import audit, findings, incidents, keys, leases, listing, reports, runs, watermarks
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -278,6 +280,7 @@ def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> 
     """By buttons that say who pressed them."""
     assert "Suspended" in browser.do("/accounts/suspend")
     assert "rests" in browser.see("/objects/Case")
+    assert "account default is suspended" in browser.see("/")
     assert "Resumed." in browser.do("/accounts/resume")
     assert acts(place, "default") == ["account.resume", "account.suspend"]
     assert "local" in browser.see("/accounts")
@@ -327,6 +330,44 @@ def test_a_form_from_elsewhere_is_refused(browser: Browser, place: Place, cases:
     answer = browser.client.post(f"/commands/{command_id}/discard", data={"csrf": "guessed"})
     assert answer.status_code == 403
     assert place.state(command_id) == CommandState.REJECTED
+
+
+def test_what_fails_by_one_cause_is_one_line(browser: Browser, place: Place) -> None:
+    """However often, and whatever varies in the message: another cause is not crowded out."""
+    now = place.clock()
+    told = {"sobject": "Asset", "pages": 0, "rows_read": 0, "rows_written": 0, "outcome": "failed"}
+    with place.app.store.begin() as tx:
+        for number in range(9):
+            why = f"job 750xx000000{number:04}AAA stands still"
+            at = now - timedelta(minutes=30 + number)
+            runs.record(tx, [{**told, "started_at": at, "error_message": why}])
+    shown = browser.see("/")
+    assert shown.count("stands still") == 1
+    assert "9 times, last " in shown
+    with place.app.store.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM scsync_runs WHERE outcome = 'failed'")
+
+
+def test_the_desk_is_as_fresh_as_its_least_fresh_figure(browser: Browser, place: Place) -> None:
+    """And of what was never read there is none: no violation known is not no violation."""
+    tile = re.compile(r"Milestones violated</a></dt><dd[^>]*>([-\d,]+)<small>([^<]+)")
+    assert "Not read" not in browser.see("/reports")
+    with place.app.store.begin() as tx:
+        mark = watermarks.read(tx, "CaseMilestone")
+        set_finished(tx, "CaseMilestone", None)
+        set_finished(tx, "WorkOrder", place.clock() - timedelta(hours=7))
+    shown = browser.see("/reports")
+    assert "Not read: CaseMilestone." in shown
+    assert "7 h ago</time>." in shown
+    assert tile.findall(shown) == [("-", "CaseMilestone: not read")]
+    with place.app.store.begin() as tx:
+        for sobject in ("CaseMilestone", "WorkOrder"):
+            set_finished(tx, sobject, mark.finished_at)
+
+
+def set_finished(tx: Connection, sobject: str, at: datetime | None) -> None:
+    table = Watermark.__table__  # type: ignore[attr-defined]
+    tx.execute(table.update().where(table.c.sobject == sobject).values(finished_at=at))
 
 
 def test_what_customers_wrote_is_shown_as_they_wrote_it(
