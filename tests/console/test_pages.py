@@ -332,6 +332,22 @@ def test_a_form_from_elsewhere_is_refused(browser: Browser, place: Place, cases:
     assert place.state(command_id) == CommandState.REJECTED
 
 
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("/", {"verdict", "tiles", "objects", "commands", "budget", "incidents"}),
+        ("/reports", {"fresh", "tiles"}),
+        ("/reports/open_cases", {"fresh", "rows"}),
+        ("/accounts", {"state", "account", "acts"}),
+    ],
+)
+def test_what_changes_is_renewed(browser: Browser, path: str, parts: set[str]) -> None:
+    """Each by its id; and there is a place to say that it is not."""
+    page = Page(browser.see(path))
+    assert {one["id"] for _, one in page.elements if "data-live" in one} == parts
+    assert [one["role"] for _, one in page.elements if one.get("id") == "stale"] == ["status"]
+
+
 def test_what_fails_by_one_cause_is_one_line(browser: Browser, place: Place) -> None:
     """However often, and whatever varies in the message: another cause is not crowded out."""
     now = place.clock()
