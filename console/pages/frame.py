@@ -21,6 +21,7 @@ _DONE = {
     "along": "{0} returned to the queue, among them some that had failed for others' sake.",
     "edited": "Changed, and returned to the queue.",
     "discarded": "{0} discarded; they stay listed.",
+    "unchosen": "Nothing was done: tick the commands that are meant, then press again.",
     "unmoved": "Nothing was done: they had moved on meanwhile.",
     "proposed": "Accepted: here is how it fares.",
     "pulling": "A pull was asked for: the scheduler starts it within a second.",
@@ -78,13 +79,18 @@ def pulled(parts: App, name: str) -> type[SObject]:
     raise Problem(404, f"{name} is not among the objects that are pulled: see SCSYNC_OBJECTS")
 
 
+def is_loading(sobject: str, found: Overview) -> bool:
+    """Tell whether an object is being read from the beginning."""
+    return any(one.sobject == sobject for one in found.loading)
+
+
 def standing(one: ObjectStatus, found: Overview) -> str:
     """Say in a word how an object stands."""
     if one.skipped:
         return "left out"
     if one.silent_for:
         return "suspended" if is_suspended(found) else "silent"
-    if any(load.sobject == one.sobject for load in found.loading):
+    if is_loading(one.sobject, found):
         return "loading"
     if one.last_outcome in {"failed", "held"}:
         return one.last_outcome

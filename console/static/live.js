@@ -52,7 +52,8 @@ async function renew() {
       headers: { accept: "text/html" }, redirect: "manual", signal: AbortSignal.timeout(PATIENCE),
     });
     if (answer.type === "opaqueredirect" || answer.status === 401) return "the session has ended, load the page anew to log in";
-    if (!answer.ok) return `the console answers ${answer.status}`;
+    // A page that was asked for with a wrong filter says so itself.
+    if (!answer.ok && answer.status !== 400) return `the console answers ${answer.status}`;
     swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     return "the console does not answer";

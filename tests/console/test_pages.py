@@ -20,7 +20,18 @@ from models.incident import IncidentKind
 from models.outbox import CommandState
 from models.watermark import Watermark
 from pipelines.causes import blanked
-from store import audit, findings, incidents, keys, leases, listing, reports, runs, watermarks
+from store import (
+    audit,
+    backfills,
+    findings,
+    incidents,
+    keys,
+    leases,
+    listing,
+    reports,
+    runs,
+    watermarks,
+)
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -95,6 +106,8 @@ def test_every_page_that_is_linked_stands(browser: Browser, place: Place, cases:
         assert [one for one in page.all("script") if "src" not in one] == []
         ids = [one["id"] for _, one in page.elements if "id" in one]
         assert len(ids) == len(set(ids)), path
+        landmarks = [one for one in page.landmarks if one[1]]
+        assert len(landmarks) == len(set(landmarks)), path
         ahead += page.links
     for part in ("/objects/Case", "/commands/causes", "/reports/open_cases", "/accounts/guide"):
         assert part in seen
@@ -170,6 +183,7 @@ def test_chosen_commands_are_moved(browser: Browser, place: Place, cases: list[s
     assert "2 discarded" in browser.do("/commands/move", act="discard", id=[one, two])
     assert place.state(left) == CommandState.REJECTED
     browser.do("/commands/move", act="explode", id=[left], status=400)
+    assert "tick the commands that are meant" in browser.do("/commands/move", act="retry")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +193,28 @@ def test_chosen_commands_are_moved(browser: Browser, place: Place, cases: list[s
 def test_commands_are_filtered(browser: Browser, query: str, status: int) -> None:
     """As on the command line; what cannot be read is said, not left out."""
     assert browser.see(f"/commands?{query}", status)
+
+
+@pytest.mark.parametrize("path", ["/commands", "/commands/causes"])
+def test_a_filter_that_will_not_do_is_said_where_it_was_asked(browser: Browser, path: str) -> None:
+    """With what there is instead; what else was asked stands in the form still."""
+    shown = browser.see(f"{path}?state=bogus&object=Case&code=MINE&newer=2h", 400)
+    assert "bogus is no state of a command: pending, sending" in shown
+    typed = {one.get("name"): one.get("value") for one in Page(shown).all("input")}
+    assert (typed["object"], typed["code"], typed["newer"]) == ("Case", "MINE", "2h")
+
+
+def test_a_backfill_is_not_called_nothing(browser: Browser, place: Place) -> None:
+    """The sentence says what the bar below it shows."""
+    with place.app.store.begin() as tx:
+        backfills.plan(tx, "Asset", "first load", now=place.clock())
+    shown = browser.see("/objects/Asset")
+    assert "<progress" in shown
+    assert "Being read from the beginning." in shown
+    assert "Nothing is under way" not in shown
+    with place.app.store.begin() as tx:
+        backfills.lead(tx, "Asset", owner="x", now=place.clock())
+        backfills.finish(tx, "Asset", owner="x", now=place.clock())
 
 
 def test_a_pull_and_a_comparison_are_asked_for(browser: Browser, place: Place) -> None:
@@ -264,6 +300,29 @@ def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Pla
     for query in ("column=nmae&value=1", "order=nmae", "age_days=old"):
         browser.see(f"/reports/open_cases?{query}", 400)
     browser.see("/reports/open_caess", 404)
+
+
+def test_a_wrong_filter_costs_none_of_the_others(browser: Browser) -> None:
+    """It is left out and said; what was typed can be mended."""
+    shown = browser.see(
+        "/reports/open_cases?priority%21%3D=High&column=age_days&sign=%3E%3D&value=old", 400
+    )
+    assert "Left out: age_days takes a whole number, not &#39;old&#39;" in shown
+    assert "Remove: </span>priority!=High" in shown
+    assert "<option selected>age_days</option>" in shown
+    assert "<option selected>&gt;=</option>" in shown
+    assert 'value="old"' in shown
+    right = browser.see("/reports/open_cases?priority%21%3D=High")
+    rows = re.compile(r">([\d,]+) rows<")
+    assert rows.findall(shown) == rows.findall(right) != ["0"]
+
+
+def test_a_page_beyond_the_last_is_the_last(browser: Browser) -> None:
+    """Rows go while somebody pages: an empty page would say that there never were any."""
+    shown = browser.see("/reports/cases_by_day?page=9999")
+    assert "Nothing yet" not in shown
+    (page, pages) = re.findall(r"page (\d+) of (\d+)", shown)[0]
+    assert page == pages != "1"
 
 
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
