@@ -6,6 +6,7 @@ import mcp_types as types
 
 from agents.results import JSON
 from pipelines.overview import ObjectStatus, Overview
+from pipelines.verdict import judge
 
 STATUS = types.Resource(
     uri="scsync://status",
@@ -17,9 +18,11 @@ STATUS = types.Resource(
 
 
 def status(found: Overview) -> dict[str, Any]:
+    verdict = judge(found)
     return {
-        "ready": not found.reasons,
-        "reasons": found.reasons,
+        "ready": verdict.is_ready,
+        "reasons": verdict.reasons,
+        "cautions": verdict.cautions,
         "at": found.at.isoformat(),
         "account": found.account.state if found.account else None,
         "objects": {one.sobject: _object(one) for one in found.objects},

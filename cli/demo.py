@@ -17,7 +17,7 @@ from cli.emulated import EmulatedOrg
 from cli.tour import Tour
 from config import logs
 from config.settings import ConfigError, Settings
-from console.serving import beside
+from console.serving import somewhere
 from worker.app import App
 
 _MARKER = ".made-by-scsync-demo"
@@ -58,7 +58,7 @@ def register(app: typer.Typer, panel: str) -> None:
                 with tour.daemon():
                     tour.walk(json=json)
                     if not once:
-                        tour.look_around(beside(app))
+                        tour.look_around(somewhere(app))
                         _go_on(org)
             finally:
                 app.close()

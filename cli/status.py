@@ -8,8 +8,8 @@ import typer
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
 from models.incident import Incident, IncidentKind
 from models.linked_account import AccountState
-from models.run import RunOutcome
 from pipelines.overview import ObjectStatus, Overview, short
+from pipelines.verdict import judge
 from store import tallies
 
 
@@ -28,15 +28,18 @@ def register(app: typer.Typer, panel: str) -> None:
             show(ctx, found)
             if purged:
                 ctx.line(f"purged: {_counted(purged)}")
-        if found.reasons:
+        if not judge(found).is_ready:
             raise typer.Exit(NEEDS_A_PERSON)
 
 
 def show(ctx: Context, found: Overview) -> None:
     """Print the overview for a person."""
-    for reason in found.reasons:
+    verdict = judge(found)
+    for reason in verdict.reasons:
         ctx.line(f"needs you: {reason}")
-    if not found.reasons:
+    for caution in verdict.cautions:
+        ctx.line(f"worth a look: {caution}")
+    if verdict.is_well:
         ctx.line(_calm(found))
     for soon in found.notices:
         ctx.line(f"before long: {soon}")
@@ -64,7 +67,8 @@ def show(ctx: Context, found: Overview) -> None:
         of = f" of {one.total:,}" if one.total else ""
         by = f" by {one.mode}" if one.mode else ""
         ctx.line(f"{one.sobject}: backfill{by}, {one.rows:,}{of} rows ({one.reason})")
-    told = [one for one in found.findings if f"{one.sobject}: {one.message}" not in _all(found)]
+    said = "\n".join(verdict.reasons)
+    told = [one for one in found.findings if f"{one.sobject}: {one.message}" not in said]
     for finding in told:
         subject = f".{finding.subject}" if finding.subject else ""
         ctx.line(f"{finding.sobject}{subject}: {finding.message}")
@@ -74,11 +78,6 @@ def show(ctx: Context, found: Overview) -> None:
 
 
 def _calm(found: Overview) -> str:
-    if found.account and found.account.state == AccountState.SUSPENDED:
-        return f"account {found.account.name} rests until: scsync accounts resume"
-    failed = [one.sobject for one in found.objects if one.last_outcome == RunOutcome.FAILED]
-    if failed:
-        return f"nothing is lost, but the last run failed of: {', '.join(failed)}"
     skipped = sum(one.skipped is not None for one in found.objects)
     if skipped:
         read = len(found.objects) - skipped
@@ -117,10 +116,6 @@ def _troubles(found: Overview) -> dict[str, str]:
     }
 
 
-def _all(found: Overview) -> str:
-    return "\n".join(found.reasons)
-
-
 def _account(found: Overview) -> str:
     account = found.account
     if account is None:
@@ -156,14 +151,15 @@ def _age(moment: datetime | None, now: datetime) -> str:
 
 
 def _document(found: Overview) -> dict[str, object]:
-    account = found.account
+    account, verdict = found.account, judge(found)
     shown = ("name", "state", "reason", "org_id", "instance_url", "api_used", "api_limit")
     return {
         "at": found.at.isoformat(),
         "account": {name: getattr(account, name) for name in shown} if account else None,
         "objects": {entry.sobject: _fields(entry) for entry in found.objects},
         "commands": found.commands,
-        "reasons": found.reasons,
+        "reasons": verdict.reasons,
+        "cautions": verdict.cautions,
         "notices": found.notices,
         "incidents": [
             {**one.model_dump(mode="json"), "title": one.title, "remedy": one.remedy}

@@ -50,14 +50,15 @@ class Tour:
         self._proof(json=json)
         self._farewell()
 
-    def look_around(self, console: Serving | None) -> None:
+    def look_around(self, console: Serving) -> None:
         """Say what else there is to see while everything runs on."""
         case = self._open_cases[1]
         self._ctx.line("\nThe daemon pulls every 5 s, agents keep working. From another terminal:")
         for words in ("status", f"submit update Case {case} Priority=Low", "commands list"):
             self._ctx.line(f"  {self._enter} {self._program} {words}")
-        if console:
-            self._ctx.line(f"In a browser: {console.url}")
+        usual = self._app.settings.console_port
+        taken = f" (another program has port {usual})" if console.port != usual else ""
+        self._ctx.line(f"In a browser: {console.url}{taken}")
         self._ctx.line("Ctrl-C ends it.")
 
     @contextmanager

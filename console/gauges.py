@@ -7,7 +7,6 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import NamedTuple
 
-from console.health import View, look
 from models.event import EventState
 from models.finding import FindingKind
 from models.incident import IncidentKind
@@ -16,7 +15,8 @@ from models.outbox import FAILED, FINISHED, OPEN, CommandState
 from models.process import Role
 from pipelines import troubles
 from pipelines.budget import DAY
-from pipelines.overview import ObjectStatus
+from pipelines.overview import ObjectStatus, Overview
+from pipelines.verdict import judge
 from store import accounts, events, incidents, outbox, processes, tallies
 from worker.app import App
 
@@ -37,29 +37,33 @@ class Gauge(NamedTuple):
 
 def read(parts: App) -> Iterator[Gauge]:
     """Read all gauges; raises `StoreError` when there is no reading the store."""
-    view = look(parts)
-    yield _one("scsync_ready", "1 when nothing needs a person.", view.is_well)
+    found = parts.overview(parts.counts)
+    yield _one("scsync_ready", "1 when nothing needs a person.", judge(found).is_ready)
     said = [((version("scsync"),), 1.0)]
     yield Gauge("scsync_build_info", "1; the version is the label's.", ("version",), said)
-    yield from _objects(view)
-    yield from _findings(view)
-    yield from _budget(view)
-    yield from _stored(view, parts)
+    yield from _objects(found, is_verified=bool(parts.cadence("verify")))
+    yield from _findings(found)
+    yield from _budget(found)
+    yield from _stored(found, parts)
 
 
 def _one(name: str, meaning: str, value: float) -> Gauge:
     return Gauge(name, meaning, (), [(_OWN, float(value))])
 
 
-def _objects(view: View) -> Iterator[Gauge]:
-    now, label = view.overview.at, ("object",)
+def _objects(found: Overview, *, is_verified: bool) -> Iterator[Gauge]:
+    now, label = found.at, ("object",)
 
     def by(value: Callable[[ObjectStatus], float | None]) -> Samples:
-        found = ((one.sobject, value(one)) for one in view.overview.objects)
-        return [((sobject,), float(number)) for sobject, number in found if number is not None]
+        values = ((one.sobject, value(one)) for one in found.objects)
+        return [((sobject,), float(number)) for sobject, number in values if number is not None]
 
     def since(moment: datetime | None) -> float | None:
         return (now - moment).total_seconds() if moment else None
+
+    def verified(one: ObjectStatus) -> float | None:
+        is_due = is_verified and not one.skipped
+        return since(one.verified_through or (one.tried_at if is_due else None))
 
     yield Gauge(
         "scsync_rows", "Rows in the store, without tombstones.", label, by(lambda one: one.rows)
@@ -78,15 +82,15 @@ def _objects(view: View) -> Iterator[Gauge]:
     )
     yield Gauge(
         "scsync_freshness_seconds",
-        "Since the last pull that ended well.",
+        "Since the last pull that ended well; of what was never read, since the first attempt.",
         label,
-        by(lambda one: since(one.fresh_as_of)),
+        by(lambda one: since(one.fresh_as_of or one.tried_at)),
     )
     yield Gauge(
         "scsync_verified_age_seconds",
-        "How far verification is behind now.",
+        "How far verification is behind now; before the first one, since the first pull.",
         label,
-        by(lambda one: since(one.verified_through)),
+        by(verified),
     )
     yield Gauge(
         "scsync_settle_seconds",
@@ -108,27 +112,25 @@ def _objects(view: View) -> Iterator[Gauge]:
     )
 
 
-def _findings(view: View) -> Iterator[Gauge]:
-    kinds = Counter(one.kind for one in view.findings)
+def _findings(found: Overview) -> Iterator[Gauge]:
+    kinds = Counter(one.kind for one in found.findings)
     open_: Samples = [((str(kind),), float(kinds[kind])) for kind in FindingKind]
     yield Gauge("scsync_findings", "Open findings by kind.", ("kind",), open_)
-    states = view.overview.commands
+    states = found.commands
     counted: Samples = [((str(state),), float(states.get(state, 0))) for state in CommandState]
     yield Gauge("scsync_commands", "Commands in the outbox by state.", ("state",), counted)
-    loading = {one.sobject: one.rows for one in view.overview.loading}
-    rows: Samples = [
-        ((one.sobject,), float(loading.get(one.sobject, 0))) for one in view.overview.objects
-    ]
+    loading = {one.sobject: one.rows for one in found.loading}
+    rows: Samples = [((one.sobject,), float(loading.get(one.sobject, 0))) for one in found.objects]
     meaning = "Rows that a backfill under way has read."
     yield Gauge("scsync_backfill_rows", meaning, ("object",), rows)
 
 
-def _budget(view: View) -> Iterator[Gauge]:
-    calls: Samples = [((name,), float(n)) for name, n in view.overview.calls.items()]
+def _budget(found: Overview) -> Iterator[Gauge]:
+    calls: Samples = [((name,), float(n)) for name, n in found.calls.items()]
     yield Gauge(
         "scsync_api_calls", "API calls of ours in 24 hours by purpose.", ("purpose",), calls
     )
-    budget, now = view.overview.budget, view.overview.at
+    budget, now = found.budget, found.at
     if budget is None:
         return
     yield _one("scsync_api_calls_used", "API calls of the org's last 24 hours.", budget.used)
@@ -152,14 +154,14 @@ def _budget(view: View) -> Iterator[Gauge]:
     )
 
 
-def _stored(view: View, parts: App) -> Iterator[Gauge]:
-    now = view.overview.at
+def _stored(found: Overview, parts: App) -> Iterator[Gauge]:
+    now = found.at
     with parts.store.read() as tx:
         account = accounts.get(tx, parts.name)
         oldest, purged = outbox.oldest(tx), tallies.totals(tx)
         kinds, told = incidents.open_by_kind(tx), events.counts(tx)
         waiting_since = events.waiting_since(tx)
-        found = processes.every(tx)
+        running = processes.every(tx)
     yield from _account(account, now)
     ages: Samples = [
         ((str(state),), (now - oldest.get(state, now)).total_seconds()) for state in _AGEING
@@ -181,10 +183,10 @@ def _stored(view: View, parts: App) -> Iterator[Gauge]:
     yield _by("scsync_events", "Events of a month by state.", "state", EventState, told)
     age = (now - waiting_since).total_seconds() if waiting_since else 0
     yield _one("scsync_events_oldest_seconds", "Age of the oldest event not delivered.", age)
-    living = Counter(one.role for one in troubles.alive(found, now))
+    living = Counter(one.role for one in troubles.alive(running, now))
     yield _by("scsync_processes", "Processes that are alive, by role.", "role", Role, living)
     beats: Samples = [
-        ((one.process, one.role), (now - one.beat_at).total_seconds()) for one in found
+        ((one.process, one.role), (now - one.beat_at).total_seconds()) for one in running
     ]
     yield Gauge(
         "scsync_process_beat_age_seconds",

@@ -6,8 +6,8 @@ from starlette.routing import BaseRoute
 
 from console import metrics
 from console.access.route import route
-from console.health import look
 from models.api_key import Scope
+from pipelines.verdict import judge
 from store.errors import StoreError
 from worker.app import App
 
@@ -20,7 +20,7 @@ def routes(parts: App) -> list[BaseRoute]:
 
     def is_ready(_request: Request) -> Response:
         try:
-            reasons = list(look(parts).reasons)
+            reasons = list(judge(parts.overview(parts.counts)).reasons)
         except StoreError as error:
             reasons = [str(error)]
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)

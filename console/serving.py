@@ -61,6 +61,10 @@ class Serving:
         self._server = QuietServer(quiet(console(parts, is_loopback=is_loopback)))
 
     @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
+
+    @property
     def url(self) -> str:
         host, port = self._socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -101,6 +105,16 @@ def beside(parts: App) -> Serving | None:
         return None
     serving.start()
     log.info("console.served", url=serving.url)
+    return serving
+
+
+def somewhere(parts: App) -> Serving:
+    """Serve the console at its usual port, or at a free one if somebody else has that."""
+    try:
+        serving = Serving(parts, port=parts.settings.console_port)
+    except PortTaken:
+        serving = Serving(parts, port=0)
+    serving.start()
     return serving
 
 

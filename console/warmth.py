@@ -8,7 +8,6 @@ from threading import Event, Thread
 import structlog
 
 from console.answers import Answer, Answers
-from console.health import look
 from console.pages import desk
 from console.pages.charted import chart_of
 from store.errors import StoreError
@@ -52,7 +51,7 @@ def _go_round(parts: App, answers: Answers, ending: Event) -> None:
     def ask(name: str, where: Mapping[str, str]) -> Answer:
         return answers.renew(name, where)
 
-    look(parts)
+    parts.overview(parts.counts)
     for found in (desk.tiles(ask, parts.clock()), desk.charts(ask)):
         for _ in found:
             if ending.is_set():

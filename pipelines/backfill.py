@@ -19,6 +19,7 @@ from models.sobject import SObject
 from models.watermark import Watermark
 from pipelines import ranges
 from pipelines.describes import Describes
+from pipelines.health import STUCK
 from pipelines.keeper import EVERY, kept
 from pipelines.plan import Plan, Skip
 from pipelines.purpose import Purpose, spending
@@ -61,7 +62,7 @@ class Backfiller:
     above: int
     """Rows from which on an sObject is read in slices."""
     page_records: int = 50_000
-    stuck_after: timedelta = timedelta(minutes=20)
+    stuck_after: timedelta = STUCK
     """How long a job may show no progress."""
 
     def wanted(self, plan: Plan, mark: Watermark, *, asked: bool) -> str | None:

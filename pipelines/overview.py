@@ -7,33 +7,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from models.backfill import Backfill, BackfillState
-from models.finding import Finding, FindingKind
-from models.incident import Incident, IncidentKind
-from models.linked_account import AccountState, LinkedAccount
-from models.outbox import CommandState
+from models.finding import Finding
+from models.incident import Incident
+from models.linked_account import LinkedAccount
 from models.run import Run
 from models.sobject import SObject
-from models.watermark import Watermark
 from pipelines import policy
 from pipelines.budget import DAY, Budget, Outlook
-from pipelines.health import Interval, silent_for
-from store import (
-    accounts,
-    api_calls,
-    backfills,
-    findings,
-    incidents,
-    outbox,
-    records,
-    runs,
-    watermarks,
-)
+from pipelines.health import Interval, Signs, signs, silent_for
+from store import accounts, api_calls, backfills, findings, incidents, outbox, records, runs
 from store.engine import Store
 
 Count = Callable[[Connection, type[SObject]], tuple[int, int]]
 """Counts live rows and tombstones."""
-_RED = frozenset({FindingKind.ZERO_ROWS, FindingKind.VANISHED, FindingKind.DRIFT})
-"""Findings that a person should look at, rather than know of."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +39,8 @@ class ObjectStatus:
     skipped: str | None
     missing_fields: int
     silent_for: timedelta | None
+    tried_at: datetime | None
+    """Of one never read, or never verified: the first attempt that is known."""
     interval: float
     """Seconds between its pulls, as things are."""
 
@@ -70,7 +58,7 @@ class Loading:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything `scsync status` shows."""
+    """Everything that `scsync status` and the console judge by: see `pipelines.verdict`."""
 
     account: LinkedAccount | None
     objects: tuple[ObjectStatus, ...]
@@ -85,34 +73,6 @@ class Overview:
     """Those that are open, the oldest first."""
     notices: tuple[str, ...] = ()
     """What will need a person before long."""
-
-    @property
-    def reasons(self) -> list[str]:
-        """Name what needs a person, worst first; none: all is well."""
-        reasons = []
-        if self.account is None:
-            reasons.append("no account is linked: run scsync link")
-        elif self.account.state == AccountState.DEAD:
-            why = self.account.reason or "its grant is dead. Run scsync link."
-            reasons.append(f"account {self.account.name} cannot work: {why}")
-        reasons += [
-            f"the login is refused: {one.message}"
-            for one in self.incidents
-            if one.kind == IncidentKind.LOGIN_REFUSED
-        ]
-        silent = [one for one in self.objects if one.silent_for]
-        if silent and self.account and self.account.state == AccountState.LINKED:
-            longest = max(one.silent_for for one in silent if one.silent_for)
-            names = ", ".join(one.sobject for one in silent[:3])
-            more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""  # noqa: PLR2004
-            reasons.append(
-                f"no good run of {names}{more} for {short(longest)}: does scsync up run?"
-            )
-        if dead := self.commands.get(CommandState.DEAD):
-            reasons.append(f"{dead:,} commands are dead: scsync commands list --state dead")
-        return reasons + [
-            f"{one.sobject}: {one.message}" for one in self.findings if one.kind in _RED
-        ]
 
 
 def overview(
@@ -129,11 +89,9 @@ def overview(
     """Read it all in one transaction, so that the figures fit together."""
     outlook, now = budget.outlook(), clock()
     with store.read() as tx:
-        marks = watermarks.every(tx)
+        found = signs(tx, models)
         latest = runs.latest(tx, [model.sobject for model in models])
-        planned = [one for one in backfills.every(tx).values() if one.state != BackfillState.DONE]
-        loading = tuple(_loading(one, backfills.progress(tx, one.sobject)) for one in planned)
-        busy = {one.sobject for one in loading}
+        planned = [one for one in found.plans.values() if one.state != BackfillState.DONE]
         linked = accounts.get(tx, account)
         soon = policy.notice(refresh_policy, linked, now)
         return Overview(
@@ -143,19 +101,17 @@ def overview(
                 _object(
                     model,
                     count(tx, model),
-                    mark := marks.get(model.sobject) or Watermark(sobject=model.sobject),
+                    found,
                     latest.get(model.sobject),
-                    silent=None
-                    if model.sobject in busy
-                    else silent_for(model, mark, interval=interval, now=now),
-                    interval=interval(model, mark, now),
+                    silent=silent_for(model, found, interval=interval, now=now),
+                    interval=interval(model, found.mark(model.sobject), now),
                 )
                 for model in models
             ),
             commands=outbox.counts(tx),
             findings=tuple(findings.every(tx)),
             incidents=tuple(incidents.still_open(tx)),
-            loading=loading,
+            loading=tuple(_loading(one, backfills.progress(tx, one.sobject)) for one in planned),
             budget=outlook,
             calls=api_calls.by_purpose(tx, since=now - DAY),
             at=now,
@@ -184,12 +140,13 @@ def _loading(found: Backfill, at: backfills.Progress) -> Loading:
 def _object(
     model: type[SObject],
     rows: tuple[int, int],
-    mark: Watermark,
+    found: Signs,
     run: Run | None,
     *,
     silent: timedelta | None,
     interval: timedelta,
 ) -> ObjectStatus:
+    mark = found.mark(model.sobject)
     return ObjectStatus(
         sobject=model.sobject,
         rows=rows[0],
@@ -204,5 +161,6 @@ def _object(
         skipped=mark.skipped,
         missing_fields=len(mark.missing_fields or ()),
         silent_for=silent,
+        tried_at=found.tried.get(model.sobject),
         interval=interval.total_seconds(),
     )

@@ -191,6 +191,12 @@ def progress(tx: Connection, sobject: str) -> Progress:
     return Progress(int(row[0]), int(row[1]), int(row[2]))
 
 
+def last_steps(tx: Connection) -> dict[str, datetime]:
+    """Say of each backfill that is shared when its last slice was done."""
+    query = select(_slices.c.sobject, func.max(_slices.c.done_at)).group_by(_slices.c.sobject)
+    return {sobject: at for sobject, at in tx.execute(query) if at}
+
+
 def drop(tx: Connection, part: Slice, *, owner: str) -> None:
     """Give a slice back."""
     tx.execute(

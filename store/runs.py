@@ -2,14 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from models.run import Run, RunOutcome
 
 _table = Run.__table__  # type: ignore[attr-defined]
+
+
+class Failures(NamedTuple):
+    """Runs of one sObject that failed by the same error, word for word."""
+
+    sobject: str
+    error_code: str | None
+    error_message: str | None
+    latest: datetime
+    runs: int
 
 
 def start(tx: Connection, sobject: str, *, now: datetime) -> str:
@@ -53,15 +63,30 @@ def of(tx: Connection, sobject: str, *, limit: int) -> list[Run]:
     return [Run(**row) for row in tx.execute(query).mappings()]
 
 
-def failed(tx: Connection, sobjects: Sequence[str], *, since: datetime, limit: int) -> list[Run]:
-    """Give the runs that failed since an instant, the youngest first."""
-    query = select(_table).where(
+def first(tx: Connection, sobjects: Sequence[str]) -> dict[str, datetime]:
+    """Say when the oldest run of each sObject began, of those that are kept."""
+    if not sobjects:
+        return {}
+    # A look into the index for each: grouped, they would all be walked through.
+    begun = select(func.min(_table.c.started_at))
+    looks = (begun.where(_table.c.sobject == one).scalar_subquery() for one in sobjects)
+    row = tx.execute(select(*looks)).one()
+    return {sobject: at for sobject, at in zip(sobjects, row, strict=True) if at}
+
+
+def failures(
+    tx: Connection, sobjects: Sequence[str], *, since: datetime, limit: int
+) -> list[Failures]:
+    """Count the runs that failed since an instant by their errors, the youngest first."""
+    by = (_table.c.sobject, _table.c.error_code, _table.c.error_message)
+    latest = func.max(_table.c.started_at)
+    query = select(*by, latest, func.count()).where(
         _table.c.sobject.in_(list(sobjects)),
         _table.c.started_at > since,
         _table.c.outcome == RunOutcome.FAILED,
     )
-    query = query.order_by(_table.c.started_at.desc()).limit(limit)
-    return [Run(**row) for row in tx.execute(query).mappings()]
+    found = tx.execute(query.group_by(*by).order_by(latest.desc()).limit(limit))
+    return [Failures(*row) for row in found]
 
 
 def forget(tx: Connection, before: datetime) -> int:

@@ -5,16 +5,21 @@ import os
 import re
 import shlex
 import signal
+import socket
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+import httpx
+
+from config.settings import Settings
 from tests.cli.conftest import SCSYNC
 
 HEADINGS = ["An org", "First pull", "Agents work", "Commands", "Proof"]
+USUAL_PORT: int = Settings.model_fields["console_port"].default
 STEP = re.compile(r"^(\d)/5 ([^:]+): ", re.MULTILINE)
 
 
@@ -68,11 +73,17 @@ def running_demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_what_the_demo_advertises_works_while_it_runs(tmp_path: Path) -> None:
-    """Every line to copy, copied: status, submit and commands list; Ctrl-C ends it all."""
-    with running_demo(tmp_path) as process:
+    """Every line to copy, copied: status, submit and commands list; Ctrl-C ends it all.
+
+    The console that is named is the demo's own, though another program has the usual port.
+    """
+    with usual_port_taken(), running_demo(tmp_path) as process:
         assert process.stdout
-        offered = list(copied_lines(process.stdout))
+        *offered, console = copied_lines(process.stdout)
         assert len(offered) == 3
+        url, _, why = console.removeprefix("In a browser: ").partition(" ")
+        assert why == f"(another program has port {USUAL_PORT})"
+        assert httpx.get(f"{url}/v1/status").json()["account"]["state"] == "linked"
         for line in offered:
             done = subprocess.run(
                 ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -82,10 +93,19 @@ def test_what_the_demo_advertises_works_while_it_runs(tmp_path: Path) -> None:
         assert update[4:7] == ["submit", "update", "Case"]
 
 
+@contextmanager
+def usual_port_taken() -> Iterator[None]:
+    """Sit on the console's port, unless somebody does."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", USUAL_PORT)))
+        yield
+
+
 def copied_lines(output: IO[str]) -> Iterator[str]:
-    """Read up to the last word of the tour; give the lines that are to be copied."""
+    """Read up to the last word of the tour; give the lines to copy, and where the console is."""
     for line in output:
-        if line.startswith("  cd "):
+        if line.startswith(("  cd ", "In a browser: ")):
             yield line.strip()
         if line.startswith("Ctrl-C"):
             return

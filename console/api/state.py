@@ -11,6 +11,7 @@ from console.problems import Problem
 from models.api_key import Scope
 from pipelines.overview import ObjectStatus
 from pipelines.record import stored
+from pipelines.verdict import judge
 from salesforce.ids import is_id, to_18
 from worker.app import App
 
@@ -101,6 +102,7 @@ class StatusDocument(msgspec.Struct):
     at: datetime
     is_well: bool
     reasons: list[str]
+    cautions: list[str]
     notices: list[str]
     account: AccountDocument | None
     objects: list[ObjectDocument]
@@ -140,10 +142,12 @@ def _objects(parts: App, _asked: Asked) -> dict[str, Any]:
 
 def _status(parts: App, _asked: Asked) -> dict[str, Any]:
     found = parts.overview()
+    verdict = judge(found)
     return {
         "at": found.at,
-        "is_well": not found.reasons,
-        "reasons": found.reasons,
+        "is_well": verdict.is_well,
+        "reasons": verdict.reasons,
+        "cautions": verdict.cautions,
         "notices": found.notices,
         "account": _picked(AccountDocument, found.account),
         "objects": [_object(one) for one in found.objects],

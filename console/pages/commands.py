@@ -51,17 +51,23 @@ class Filter:
         return {name: value for name, value in vars(self).items() if value}
 
     def choice(self, now: datetime, default: tuple[CommandState, ...] = ()) -> Choice:
-        """Give what is chosen; raises `Problem` for what cannot be read."""
+        """Give what is chosen; raises `ValueError`, which says what cannot be read."""
+        return Choice(
+            states=(_state(self.state),) if self.state else default,
+            sobject=self.object or None,
+            code=self.code or None,
+            before=now - prose.age(self.older) if self.older else None,
+            after=now - prose.age(self.newer) if self.newer else None,
+        )
+
+    def tried(
+        self, now: datetime, default: tuple[CommandState, ...] = ()
+    ) -> tuple[Choice | None, str]:
+        """Give what is chosen, or say what cannot be read, for the page that asked it."""
         try:
-            return Choice(
-                states=(CommandState(self.state),) if self.state else default,
-                sobject=self.object or None,
-                code=self.code or None,
-                before=now - prose.age(self.older) if self.older else None,
-                after=now - prose.age(self.newer) if self.newer else None,
-            )
+            return self.choice(now, default), ""
         except ValueError as error:
-            raise Problem(400, str(error)) from None
+            return None, str(error)
 
 
 def routes(parts: App) -> list[BaseRoute]:
@@ -70,14 +76,17 @@ def routes(parts: App) -> list[BaseRoute]:
     def commands(request: Request) -> Response:
         asked, now = Filter.of(request.query_params), parts.clock()
         limit = _limit(request.query_params.get("limit", ""))
+        choice, wrong = asked.tried(now)
         with parts.store.read() as tx:
-            found = listing.latest(tx, asked.choice(now), limit=limit + 1)
+            found = listing.latest(tx, choice, limit=limit + 1) if choice else []
             counts, purged = outbox.counts(tx), tallies.totals(tx)
         return show(
             request,
             parts,
             "commands.html",
+            status=400 if wrong else 200,
             asked=asked,
+            wrong=wrong,
             entries=found[:limit],
             has_more=len(found) > limit,
             limit=limit,
@@ -93,16 +102,18 @@ def routes(parts: App) -> list[BaseRoute]:
         )
 
     def by_cause(request: Request) -> Response:
-        asked, now = Filter.of(request.query_params), parts.clock()
+        asked = Filter.of(request.query_params)
+        choice, wrong = asked.tried(parts.clock(), (*OPEN, *FAILED))
         with parts.store.read() as tx:
-            choice = asked.choice(now, (*OPEN, *FAILED))
-            groups, number = causes.groups(tx, choice, limit=_GROUPS)
+            groups, number = causes.groups(tx, choice, limit=_GROUPS) if choice else ([], 0)
             asks = listing.fields(tx, [one.example for one in groups])
         return show(
             request,
             parts,
             "causes.html",
+            status=400 if wrong else 200,
             asked=asked,
+            wrong=wrong,
             groups=groups,
             names={one: list(held) if isinstance(held, dict) else [] for one, held in asks.items()},
             changes=_CHANGES,
@@ -114,9 +125,11 @@ def routes(parts: App) -> list[BaseRoute]:
         )
 
     def move(request: Request) -> Response:
-        given = form(request)
-        done = _moved(request, parts, given, listed(request, "id"))
-        return _told("/commands", done, given, Filter.of(given).query)
+        given, chosen = form(request), listed(request, "id")
+        query = Filter.of(given).query
+        if not chosen:
+            return back("/commands", "unchosen", query=query)
+        return _told("/commands", _moved(request, parts, given, chosen), given, query)
 
     def move_group(request: Request) -> Response:
         given = form(request)
@@ -150,8 +163,10 @@ def _group(parts: App, given: dict[str, str]) -> list[str]:
     """Name the commands of a cause; raises `Problem` unless somebody said that all are meant."""
     if given.get("sure") != "yes":
         raise Problem(400, "tick the box beside the button: this is about many commands")
+    choice, wrong = Filter.of(given).tried(parts.clock())
+    if choice is None:
+        raise Problem(400, wrong)
     with parts.store.read() as tx:
-        choice = Filter.of(given).choice(parts.clock())
         return causes.members(tx, choice, given.get("message") or None)
 
 
@@ -186,6 +201,13 @@ def _told(path: str, done: Moved, given: dict[str, str], query: dict[str, str]) 
     if given.get("act") == "discard":
         return back(path, "discarded", number, query=query)
     return back(path, "along" if done.along else "retried", number, query=query)
+
+
+def _state(name: str) -> CommandState:
+    try:
+        return CommandState(name)
+    except ValueError:
+        raise ValueError(f"{name} is no state of a command: {', '.join(CommandState)}") from None
 
 
 def _limit(text: str) -> int:

@@ -1,27 +1,70 @@
 """The desk at a glance: what a support manager looks at first, each figure with its report."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from console.charts import Chart
 from console.pages.charted import Answered, chart_of
+from models.watermark import Watermark
 from store.reports import CATALOG
 
 Ask = Callable[[str, Mapping[str, str]], Answered]
 _CHARTS = ("cases_by_day", "open_cases", "milestones_by_month")
+_REPORTS = (
+    "open_cases",
+    "cases_by_day",
+    "milestones",
+    "work_orders",
+    "cases_without_entitlement",
+)
+"""What the tiles are figures of."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure, what stands beside it, and where it leads; `tone` says whether it is ill."""
+    """One figure of a report, what stands beside it, and where it leads; `tone`: whether it is ill.
+
+    The figure is None where nobody can know it.
+    """
 
     name: str
-    figure: int
+    figure: int | None
     note: str
     address: str
     tone: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it counts."""
+        return CATALOG[self.address.removeprefix("/reports/").partition("?")[0]].sources
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old the desk is: as old as what it counts that was read longest ago."""
+
+    as_of: datetime | None
+    unread: tuple[str, ...]
+    """What it counts and was never read, or is left out: no figure of it means anything."""
+
+    @classmethod
+    def of(cls, marks: Mapping[str, Watermark]) -> "Freshness":
+        sources = dict.fromkeys(one for name in _REPORTS for one in CATALOG[name].sources)
+        read = {name: mark.finished_at for name, mark in marks.items() if not mark.skipped}
+        known = [at for name in sources if (at := read.get(name))]
+        return cls(min(known, default=None), tuple(one for one in sources if not read.get(one)))
+
+
+def known(found: Iterator[Tile], freshness: Freshness) -> Iterator[Tile]:
+    """Take the figures away that count what was never read: none violated is not nobody knows."""
+    for tile in found:
+        if unread := [one for one in tile.sources if one in freshness.unread]:
+            note = f"{', '.join(unread)}: not read"
+            yield replace(tile, figure=None, note=note, tone="soon")
+        else:
+            yield tile
 
 
 def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:

@@ -12,6 +12,7 @@ from console.problems import Problem
 from console.templates import render
 from models.sobject import SObject
 from pipelines.overview import ObjectStatus, Overview
+from pipelines.verdict import is_suspended
 from store import audit
 from worker.app import App
 
@@ -24,6 +25,7 @@ _DONE = {
     " new name, or had moved on.",
     "unedited": "Nothing was done: they lack the field, have one of the new name, or had moved on.",
     "discarded": "{0} discarded; they stay listed.",
+    "unchosen": "Nothing was done: tick the commands that are meant, then press again.",
     "unmoved": "Nothing was done: they had moved on meanwhile.",
     "proposed": "Accepted: here is how it fares.",
     "pulling": "A pull was asked for: the scheduler starts it within a second.",
@@ -81,14 +83,19 @@ def pulled(parts: App, name: str) -> type[SObject]:
     raise Problem(404, f"{name} is not among the objects that are pulled: see SCSYNC_OBJECTS")
 
 
+def is_loading(sobject: str, found: Overview) -> bool:
+    """Tell whether an object is being read from the beginning."""
+    return any(one.sobject == sobject for one in found.loading)
+
+
 def standing(one: ObjectStatus, found: Overview) -> str:
     """Say in a word how an object stands."""
-    if any(load.sobject == one.sobject for load in found.loading):
-        return "loading"
     if one.skipped:
         return "left out"
     if one.silent_for:
-        return "silent"
+        return "suspended" if is_suspended(found) else "silent"
+    if is_loading(one.sobject, found):
+        return "loading"
     if one.last_outcome in {"failed", "held"}:
         return one.last_outcome
     return "fresh" if one.fresh_as_of else "not read yet"

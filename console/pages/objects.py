@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from console.access.route import route
 from console.charts import Chart, Kind, Series
-from console.pages.frame import back, noted, pulled, show, standing
+from console.pages.frame import back, is_loading, noted, pulled, show, standing
 from console.problems import Problem
 from models.api_key import Scope
 from models.linked_account import AccountState
@@ -39,7 +39,7 @@ def routes(parts: App) -> list[BaseRoute]:
             mark = watermarks.read(tx, model.sobject)
             ran = runs.of(tx, model.sobject, limit=_DRAWN)
             known = [one for one in findings.every(tx) if one.sobject == model.sobject]
-            progress = _progress(tx, parts, turns, mark)
+            progress = _progress(tx, parts, turns, mark, loads=is_loading(model.sobject, found))
         return show(
             request,
             parts,
@@ -82,13 +82,15 @@ def routes(parts: App) -> list[BaseRoute]:
     ]
 
 
-def _progress(tx: Connection, parts: App, turns: Turns, mark: Watermark) -> str:
+def _progress(tx: Connection, parts: App, turns: Turns, mark: Watermark, *, loads: bool) -> str:
     """Say what is under way."""
     account, now = accounts.get(tx, parts.name), parts.clock()
     if account is None or account.state != AccountState.LINKED:
         return "Nothing is called: the account is not linked, or rests."
     told = []
-    if mark.owner and mark.lease_until and mark.lease_until > now:
+    if loads:
+        told.append("Being read from the beginning.")
+    elif mark.owner and mark.lease_until and mark.lease_until > now:
         told.append("Being read now.")
     elif mark.ended_at is None:
         told.append("A pull is asked for; the daemon (scsync up) begins it within a second.")

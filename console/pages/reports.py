@@ -19,6 +19,7 @@ from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
+from store import watermarks
 from store.reports import CATALOG, BadQuestion, Report, reading
 from worker.app import App
 
@@ -33,35 +34,40 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
     ask = answers.get
 
     def catalog(request: Request) -> Response:
+        with parts.store.read() as tx:
+            freshness = desk.Freshness.of(watermarks.every(tx))
         return show(
             request,
             parts,
             "reports.html",
             reports=list(CATALOG.values()),
-            tiles=desk.tiles(ask, parts.clock()),
+            tiles=desk.known(desk.tiles(ask, parts.clock()), freshness),
             charts=desk.charts(ask),
-            fresh=ask("open_cases_by", {"dimension": "status"}).fresh,
+            freshness=freshness,
         )
 
     def one_report(request: Request) -> Response:
         report = _named(request)
-        where, order = _where(request, report), request.query_params.get("order")
+        where, order, wrong = _sifted(report, _where(request), request.query_params.get("order"))
         page = _page(request)
-        try:
-            answer = answers.get(report.name, where, order, page)
-        except BadQuestion as error:
-            raise Problem(400, str(error)) from None
+        answer = answers.get(report.name, where, order, page)
+        pages = -(-answer.total // PAGE)
+        if page > pages > 0:  # as when rows have gone since the page before
+            page, answer = pages, answers.get(report.name, where, order, pages)
         return show(
             request,
             parts,
             "report.html",
+            status=400 if wrong else 200,
+            wrong=wrong,
+            typed=request.query_params if wrong else {},
             report=report,
             columns=answer.columns[:-1],
             rows=[row[:-1] for row in answer.rows],
             fresh=answer.fresh,
             total=answer.total,
             page=page,
-            pages=-(-answer.total // PAGE),
+            pages=pages,
             where=where,
             order=order or report.order,
             signs=_SIGNS,
@@ -74,7 +80,7 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
 
     def as_csv(request: Request) -> Response:
         report = _named(request)
-        where, order = _where(request, report), request.query_params.get("order")
+        where, order = _where(request), request.query_params.get("order")
         try:
             question = reading.query(report, where=where, order=order)
         except BadQuestion as error:
@@ -126,17 +132,34 @@ def _named(request: Request) -> Report:
         raise Problem(404, str(error)) from None
 
 
-def _where(request: Request, report: Report) -> dict[str, str]:
+def _where(request: Request) -> dict[str, str]:
     """Read the conditions that stand in the address, and the one that the form adds."""
     given = request.query_params
     found = {name: value for name, value in given.items() if name not in _OURS}
     if (added := given.get("column")) and given.get("sign", "=") in _SIGNS:
-        known = {one.name for one in report.all_columns}
-        if added not in known:
-            raise Problem(400, f"report {report.name} has no column {added}")
         sign = given.get("sign", "=")
         found[added if sign == "=" else f"{added}{sign}"] = given.get("value", "").strip()
     return found
+
+
+def _sifted(
+    report: Report, where: Mapping[str, str], order: str | None
+) -> tuple[dict[str, str], str | None, str]:
+    """Keep the conditions and the order that will do, and say what is wrong with the others."""
+    good: dict[str, str] = {}
+    wrong = []
+    for condition, value in where.items():
+        try:
+            reading.query(report, where={condition: value}, order=None)
+            good[condition] = value
+        except BadQuestion as error:
+            wrong.append(str(error))
+    try:
+        reading.query(report, where={}, order=order)
+    except BadQuestion as error:
+        wrong.append(str(error))
+        order = None
+    return good, order, "; ".join(wrong)
 
 
 def _page(request: Request) -> int:

@@ -1,8 +1,12 @@
-// What keeps a page true while somebody looks at it. Without it the page still says all of this,
-// as of when it was loaded.
+// What keeps a page true while somebody looks at it, and says when it no longer can. Without it the
+// page still says all of this, as of when it was loaded.
 "use strict";
 
 const TICK = 5000;
+const PATIENCE = 2 * TICK;
+
+let renewed = new Date();
+let isAsking = false;
 
 function age(then) {
   const seconds = Math.max(0, Math.floor((Date.now() - then) / 1000));
@@ -33,15 +37,36 @@ function swap(fresh) {
   if (told && next && told.textContent !== next.textContent) told.textContent = next.textContent;
 }
 
-async function refresh() {
-  if (document.hidden || !document.querySelector("[data-live]")) return;
+// What stands on the page is as of its last renewal: nobody may take it for what is so now.
+function tellStale(why) {
+  const told = why && `Not renewed since ${renewed.toISOString().slice(11, 19)} UTC: ${why}.`;
+  const banner = document.getElementById("stale");
+  if (banner.textContent !== told) banner.textContent = told;
+  document.documentElement.classList.toggle("stale", why !== "");
+}
+
+// Renew the page; give why that failed, if it did.
+async function renew() {
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
-    if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    document.documentElement.classList.toggle("stale", !answer.ok);
+    const answer = await fetch(location.href, {
+      headers: { accept: "text/html" }, redirect: "manual", signal: AbortSignal.timeout(PATIENCE),
+    });
+    if (answer.type === "opaqueredirect" || answer.status === 401) return "the session has ended, load the page anew to log in";
+    // A page that was asked for with a wrong filter says so itself.
+    if (!answer.ok && answer.status !== 400) return `the console answers ${answer.status}`;
+    swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    document.documentElement.classList.add("stale"); // the next tick tries again
+    return "the console does not answer";
   }
+  renewed = new Date();
+  return "";
+}
+
+async function refresh() {
+  if (isAsking || document.hidden || !document.querySelector("[data-live]")) return;
+  isAsking = true;
+  tellStale(await renew());
+  isAsking = false;
   tellAges(document);
 }
 
@@ -57,3 +82,4 @@ function forgetFlash() {
 forgetFlash();
 setInterval(() => tellAges(document), TICK);
 setInterval(refresh, TICK);
+document.addEventListener("visibilitychange", refresh);

@@ -77,3 +77,14 @@ def test_objects_that_are_not_read_are_not_called_well(bare: Desk) -> None:
     said = bare.run("status").out
     assert re.match(r"all is well with 15 of 17 objects; the others are not read\n", said), said
     assert re.search(r"^Entitlement: .*no Entitlement", said, re.MULTILINE)
+
+
+def test_a_suspended_account_is_not_called_well(bare: Desk, own_org: Emulator) -> None:
+    """It needs nobody, so the exit code is 0; but the first line says what rests."""
+    bare.settings = login(own_org) | {"OBJECTS": "User"}
+    assert bare.run("pull").code == 0
+    assert bare.run("accounts", "suspend").code == 0
+    done = bare.run("status")
+    assert (done.code, "all is well" in done.out) == (0, False)
+    assert done.out.startswith("worth a look: account default is suspended")
+    assert len(bare.run("status", "--json").document()["cautions"]) == 1

@@ -43,6 +43,16 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.elements if name == tag]
 
     @property
+    def landmarks(self) -> list[tuple[str, str | None]]:
+        """Role and name of what leads a listener through the page."""
+        roles = {"section": "region", "nav": "navigation", "form": "form"}
+        return [
+            (attrs.get("role") or roles[tag], attrs.get("aria-label"))
+            for tag, attrs in self.elements
+            if attrs.get("role") == "region" or tag in roles
+        ]
+
+    @property
     def links(self) -> list[str]:
         return [str(one["href"]) for one in self.all("a") if one.get("href")]
 

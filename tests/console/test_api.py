@@ -234,7 +234,8 @@ def test_the_state_of_everything_is_told(http: TestClient, place: Place) -> None
     place.submit(update("500000000000001AAA", Priority="High"))
     status, objects = http.get("/v1/status").json(), http.get("/v1/objects").json()
     assert status["objects"] == objects["objects"]
-    assert (status["is_well"], status["commands"]) == (True, {"pending": 1})
+    assert (status["reasons"], status["commands"]) == ([], {"pending": 1})
+    assert (status["is_well"], "objects were never read" in status["cautions"][0]) == (False, True)
     user = objects["objects"][0]
     assert (user["sobject"], user["last_outcome"]) == ("User", "ok")
     assert status["account"]["state"] == "linked"

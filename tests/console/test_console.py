@@ -9,7 +9,7 @@ from models.finding import FindingKind
 from models.linked_account import AccountState
 from models.outbox import CommandState
 from store import accounts, findings
-from tests.console.browsing import Page
+from tests.console.browsing import Page, pull
 from tests.pipelines.push.ground import Place, create, update
 from tests.worker.conftest import eventually
 
@@ -22,10 +22,12 @@ def figure(http: httpx.Client, name: str) -> float:
     return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")))
 
 
-def test_a_linked_account_is_ready(http: httpx.Client) -> None:
-    """Alive and well, and the page says so in one sentence."""
+def test_a_linked_account_is_ready(http: httpx.Client, place: Place) -> None:
+    """Alive and ready before the first pull; that all is well is said once everything was read."""
     assert http.get("/healthz").text == "ok\n"
     assert http.get("/readyz").json() == {"ready": True, "reasons": []}
+    assert "All is well." not in http.get("/").text
+    pull(place)
     assert "All is well." in http.get("/").text
 
 

@@ -7,20 +7,32 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from emulator.server import Emulator
 from models.api_key import Scope
 from models.finding import FindingKind
 from models.incident import IncidentKind
 from models.outbox import CommandState
+from models.watermark import Watermark
 from pipelines.causes import blanked
-from store import audit, findings, incidents, keys, leases, listing, reports, watermarks
+from store import (
+    audit,
+    backfills,
+    findings,
+    incidents,
+    keys,
+    leases,
+    listing,
+    reports,
+    runs,
+    watermarks,
+)
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -96,6 +108,8 @@ def test_every_page_that_is_linked_stands(browser: Browser, place: Place, cases:
         assert [one for one in page.all("script") if "src" not in one] == []
         ids = [one["id"] for _, one in page.elements if "id" in one]
         assert len(ids) == len(set(ids)), path
+        landmarks = [one for one in page.landmarks if one[1]]
+        assert len(landmarks) == len(set(landmarks)), path
         ahead += page.links
     for part in ("/objects/Case", "/commands/causes", "/reports/open_cases", "/accounts/guide"):
         assert part in seen
@@ -204,6 +218,7 @@ def test_chosen_commands_are_moved(browser: Browser, place: Place, cases: list[s
     assert "2 discarded" in browser.do("/commands/move", act="discard", id=[one, two])
     assert place.state(left) == CommandState.REJECTED
     browser.do("/commands/move", act="explode", id=[left], status=400)
+    assert "tick the commands that are meant" in browser.do("/commands/move", act="retry")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +228,28 @@ def test_chosen_commands_are_moved(browser: Browser, place: Place, cases: list[s
 def test_commands_are_filtered(browser: Browser, query: str, status: int) -> None:
     """As on the command line; what cannot be read is said, not left out."""
     assert browser.see(f"/commands?{query}", status)
+
+
+@pytest.mark.parametrize("path", ["/commands", "/commands/causes"])
+def test_a_filter_that_will_not_do_is_said_where_it_was_asked(browser: Browser, path: str) -> None:
+    """With what there is instead; what else was asked stands in the form still."""
+    shown = browser.see(f"{path}?state=bogus&object=Case&code=MINE&newer=2h", 400)
+    assert "bogus is no state of a command: pending, sending" in shown
+    typed = {one.get("name"): one.get("value") for one in Page(shown).all("input")}
+    assert (typed["object"], typed["code"], typed["newer"]) == ("Case", "MINE", "2h")
+
+
+def test_a_backfill_is_not_called_nothing(browser: Browser, place: Place) -> None:
+    """The sentence says what the bar below it shows."""
+    with place.app.store.begin() as tx:
+        backfills.plan(tx, "Asset", "first load", now=place.clock())
+    shown = browser.see("/objects/Asset")
+    assert "<progress" in shown
+    assert "Being read from the beginning." in shown
+    assert "Nothing is under way" not in shown
+    with place.app.store.begin() as tx:
+        backfills.lead(tx, "Asset", owner="x", now=place.clock())
+        backfills.finish(tx, "Asset", owner="x", now=place.clock())
 
 
 def test_a_pull_and_a_comparison_are_asked_for(browser: Browser, place: Place) -> None:
@@ -337,6 +374,29 @@ def test_a_file_for_a_spreadsheet_holds_no_formula(
         assert subject_of(case) == (subject if subject is before else f"'{subject}")
 
 
+def test_a_wrong_filter_costs_none_of_the_others(browser: Browser) -> None:
+    """It is left out and said; what was typed can be mended."""
+    shown = browser.see(
+        "/reports/open_cases?priority%21%3D=High&column=age_days&sign=%3E%3D&value=old", 400
+    )
+    assert "Left out: age_days takes a whole number, not &#39;old&#39;" in shown
+    assert "Remove: </span>priority!=High" in shown
+    assert "<option selected>age_days</option>" in shown
+    assert "<option selected>&gt;=</option>" in shown
+    assert 'value="old"' in shown
+    right = browser.see("/reports/open_cases?priority%21%3D=High")
+    rows = re.compile(r">([\d,]+) rows<")
+    assert rows.findall(shown) == rows.findall(right) != ["0"]
+
+
+def test_a_page_beyond_the_last_is_the_last(browser: Browser) -> None:
+    """Rows go while somebody pages: an empty page would say that there never were any."""
+    shown = browser.see("/reports/cases_by_day?page=9999")
+    assert "Nothing yet" not in shown
+    (page, pages) = re.findall(r"page (\d+) of (\d+)", shown)[0]
+    assert page == pages != "1"
+
+
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     """From open cases by status to the cases themselves, as many as were counted."""
     with place.app.store.read() as tx:
@@ -351,6 +411,7 @@ def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> 
     """By buttons that say who pressed them."""
     assert "Suspended" in browser.do("/accounts/suspend")
     assert "rests" in browser.see("/objects/Case")
+    assert "account default is suspended" in browser.see("/")
     assert "Resumed." in browser.do("/accounts/resume")
     assert acts(place, "default") == ["account.resume", "account.suspend"]
     assert "local" in browser.see("/accounts")
@@ -400,6 +461,60 @@ def test_a_form_from_elsewhere_is_refused(browser: Browser, place: Place, cases:
     answer = browser.client.post(f"/commands/{command_id}/discard", data={"csrf": "guessed"})
     assert answer.status_code == 403
     assert place.state(command_id) == CommandState.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("/", {"verdict", "tiles", "objects", "commands", "budget", "incidents"}),
+        ("/reports", {"fresh", "tiles"}),
+        ("/reports/open_cases", {"fresh", "rows"}),
+        ("/accounts", {"state", "account", "acts"}),
+    ],
+)
+def test_what_changes_is_renewed(browser: Browser, path: str, parts: set[str]) -> None:
+    """Each by its id; and there is a place to say that it is not."""
+    page = Page(browser.see(path))
+    assert {one["id"] for _, one in page.elements if "data-live" in one} == parts
+    assert [one["role"] for _, one in page.elements if one.get("id") == "stale"] == ["status"]
+
+
+def test_what_fails_by_one_cause_is_one_line(browser: Browser, place: Place) -> None:
+    """However often, and whatever varies in the message: another cause is not crowded out."""
+    now = place.clock()
+    told = {"sobject": "Asset", "pages": 0, "rows_read": 0, "rows_written": 0, "outcome": "failed"}
+    with place.app.store.begin() as tx:
+        for number in range(9):
+            why = f"job 750xx000000{number:04}AAA stands still"
+            at = now - timedelta(minutes=30 + number)
+            runs.record(tx, [{**told, "started_at": at, "error_message": why}])
+    shown = browser.see("/")
+    assert shown.count("stands still") == 1
+    assert "9 times, last " in shown
+    with place.app.store.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM scsync_runs WHERE outcome = 'failed'")
+
+
+def test_the_desk_is_as_fresh_as_its_least_fresh_figure(browser: Browser, place: Place) -> None:
+    """And of what was never read there is none: no violation known is not no violation."""
+    tile = re.compile(r"Milestones violated</a></dt><dd[^>]*>([-\d,]+)<small>([^<]+)")
+    assert "Not read" not in browser.see("/reports")
+    with place.app.store.begin() as tx:
+        mark = watermarks.read(tx, "CaseMilestone")
+        set_finished(tx, "CaseMilestone", None)
+        set_finished(tx, "WorkOrder", place.clock() - timedelta(hours=7))
+    shown = browser.see("/reports")
+    assert "Not read: CaseMilestone." in shown
+    assert "7 h ago</time>." in shown
+    assert tile.findall(shown) == [("-", "CaseMilestone: not read")]
+    with place.app.store.begin() as tx:
+        for sobject in ("CaseMilestone", "WorkOrder"):
+            set_finished(tx, sobject, mark.finished_at)
+
+
+def set_finished(tx: Connection, sobject: str, at: datetime | None) -> None:
+    table = Watermark.__table__  # type: ignore[attr-defined]
+    tx.execute(table.update().where(table.c.sobject == sobject).values(finished_at=at))
 
 
 def test_what_customers_wrote_is_shown_as_they_wrote_it(

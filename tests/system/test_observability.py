@@ -192,6 +192,20 @@ def test_the_rules_are_whole() -> None:
         assert f"`{one['alert']}`" in PAGE
 
 
+def test_the_dashboard_shows_every_metric() -> None:
+    """As its page says: nothing is documented that nobody would see."""
+    before = PAGE.partition("## Alerts")[0]
+    documented = set(re.findall(r"^\| `(scsync_\w+)", before, re.MULTILINE))
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    shown = {
+        re.sub(r"_(bucket|count|sum)$", "", name)
+        for panel in panels
+        for one in panel.get("targets", ())
+        for name, _ in asked(one["expr"])
+    }
+    assert documented - shown == set()
+
+
 def test_the_dashboard_is_whole() -> None:
     """Panels by ids of their own that do not lie upon each other, each with a unit and a query."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
