@@ -22,6 +22,7 @@ _FAR_OFF_EVERY = 10
 _CLOSED = frozenset({"Completed", "Closed", "Canceled", "Cannot Complete"})
 _MOST_ARTICLES = 500
 _DRAFT_EVERY = 10
+_REVIEW = 180 * 1440  # minutes after which an article is to be looked at again, where one is set
 
 
 def sow_work_orders(bed: Bed, people: People, customers: Customers, cases: list[str]) -> None:
@@ -112,7 +113,7 @@ _VERSION = (
     "KnowledgeArticleId Title UrlName Summary Language IsVisibleInPkb IsVisibleInApp "
     "PublishStatus ValidationStatus VersionNumber IsLatestVersion IsMasterLanguage OwnerId "
     "ArticleNumber ArticleMasterLanguage ArticleType FirstPublishedDate LastPublishedDate "
-    "ArchivedDate ArticleCreatedDate ArticleCreatedById Answer__c"
+    "ArchivedDate ArticleCreatedDate ArticleCreatedById NextReviewDate Answer__c"
 )
 
 
@@ -146,7 +147,8 @@ def _versions(
                 *(created, modified, author, id_, title, url, f"How to: {title}", language),
                 *(n % 2, 1, status, "Not Validated", version, int(status != "Archived"), 1),
                 *(owner, number, language, "Knowledge__kav", published, published),
-                *(modified if status == "Archived" else None, created, author, body),
+                *(modified if status == "Archived" else None, created, author),
+                *(bed.after(published, _REVIEW) if published and n % 3 == 0 else None, body),
             )
 
 

@@ -105,10 +105,16 @@ CASE_HISTORY = SObject(
     searchable=False,
 )
 
+
+def _seconds(instant: str) -> str:
+    """Count an instant's seconds; SQLite reads no zone that is written +0000."""
+    return f"strftime('%s', substr({instant}, 1, 19))"
+
+
 _ELAPSED = (
-    "CAST((julianday(coalesce({t}.CompletionDate, :now)) - julianday({t}.StartDate)) * 1440 AS INT)"
+    f"(({_seconds('coalesce({t}.CompletionDate, :now)')} - {_seconds('{t}.StartDate')}) / 60)"
 )
-_LEFT = "CAST((julianday({t}.TargetDate) - julianday(:now)) * 86400 AS INT)"
+_LEFT = f"({_seconds('{t}.TargetDate')} - {_seconds(':now')})"
 _CLOCK = (
     "CASE WHEN {t}.IsCompleted = 0 AND %s > 0 THEN printf('%%02d:%%02d', %s / 60, %s %% 60) END"
 )

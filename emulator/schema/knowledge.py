@@ -15,6 +15,13 @@ from emulator.schema.field import (
 )
 from emulator.schema.sobject import SObject
 
+
+def _of_article(column: str) -> str:
+    """Read a count that all versions of an article share; it moves no stamp of theirs."""
+    article = "FROM Knowledge__ka a WHERE a.Id = {t}.KnowledgeArticleId"
+    return f"(SELECT a.{column} {article})"
+
+
 KNOWLEDGE_KAV = SObject(
     "Knowledge__kav",
     "ka0",
@@ -42,7 +49,8 @@ KNOWLEDGE_KAV = SObject(
         *each(moment, "FirstPublishedDate LastPublishedDate ArchivedDate ArticleCreatedDate", "n"),
         *each(moment, "ArticleArchivedDate AssignmentDate AssignmentDueDate NextReviewDate", "n"),
         area("AssignmentNote", "n", 1000),
-        *each(integer, "ArticleCaseAttachCount ArticleTotalViewCount", "n"),
+        integer("ArticleCaseAttachCount", "n", expression=_of_article("CaseAssociationCount")),
+        integer("ArticleTotalViewCount", "n", expression=_of_article("TotalViewCount")),
         text("ExternalRef", "n"),
         text("ExternalUrl", "n"),
         boolean("IsExternalData", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from emulator.ids import canonical, checksum, id_range, number_of, record_id
@@ -40,6 +42,38 @@ def test_required_and_closed_go_together(desk):
     for row in desk.query_rows(EVERY.format("Case"), include_deleted=True):
         assert row["IsClosed"] == (row["Status"] == "Closed") == (row["ClosedDate"] is not None)
         assert row["CreatedDate"] <= row["SystemModstamp"] <= "2026-06-01T12:00:00.000+0000"
+
+
+def test_milestones_tell_the_time(desk):
+    """Of what is completed how long it took, of what is not how long is left, or was over."""
+    rows = desk.query_rows(
+        "SELECT ElapsedTimeInMins, ActualElapsedTimeInMins, TimeRemainingInMins, StartDate,"
+        " TimeSinceTargetInMins, TargetDate, CompletionDate, IsCompleted FROM CaseMilestone"
+    )
+    now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    for row in rows:
+        start, target = (datetime.fromisoformat(row[name]) for name in ("StartDate", "TargetDate"))
+        ended = datetime.fromisoformat(row["CompletionDate"]) if row["CompletionDate"] else now
+        assert row["ElapsedTimeInMins"] == (ended - start) // timedelta(minutes=1)
+        assert row["ActualElapsedTimeInMins"] == row["ElapsedTimeInMins"]
+        assert (row["TimeRemainingInMins"] is None) == (row["IsCompleted"] or target <= now)
+        assert (row["TimeSinceTargetInMins"] is None) == (row["IsCompleted"] or target >= now)
+    assert any(row["TimeSinceTargetInMins"] for row in rows)
+
+
+def test_versions_of_an_article_tell_its_counts(desk):
+    """To how many cases it is attached, and how often it was looked at."""
+    query = "SELECT Id, CaseAssociationCount, TotalViewCount FROM Knowledge__ka"
+    articles = {row["Id"]: row for row in desk.query_rows(query)}
+    versions = desk.query_rows(
+        "SELECT KnowledgeArticleId, ArticleCaseAttachCount, ArticleTotalViewCount"
+        " FROM Knowledge__kav WHERE PublishStatus = 'Online'"
+    )
+    assert any(row["ArticleCaseAttachCount"] for row in versions)
+    for row in versions:
+        article = articles[row["KnowledgeArticleId"]]
+        assert row["ArticleCaseAttachCount"] == article["CaseAssociationCount"]
+        assert row["ArticleTotalViewCount"] == article["TotalViewCount"]
 
 
 def test_planted_totals_are_what_a_roll_up_would_say(desk):
