@@ -36,13 +36,21 @@ class Drawing:
     values: tuple[str, ...]
     where: Mapping[str, str] = field(default_factory=dict)
     stacked: bool = False
+    apart: str = ""
+    """A column that tells labels of one name apart."""
 
 
 _BY_AGE = Drawing(
     "Open cases by age", Kind.BAR, "open_cases_by", "value", ("cases",), {"dimension": "age"}
 )
 _BY_STATUS = Drawing(
-    "Open cases by status", Kind.BARS, "open_cases_by", "value", ("cases",), {"dimension": "status"}
+    "Open cases by status",
+    Kind.BARS,
+    "open_cases_by",
+    "value",
+    ("cases",),
+    {"dimension": "status"},
+    apart="value_id",
 )
 _BY_DAY = Drawing("Created against closed", Kind.LINE, "cases_by_day", "day", ("created", "closed"))
 _ORDERS = Drawing(
@@ -52,6 +60,7 @@ _ORDERS = Drawing(
     "value",
     ("open", "overdue"),
     {"dimension": "status"},
+    apart="value_id",
 )
 _MILESTONES = Drawing(
     "Milestones by month", Kind.BAR, "milestones_by_month", "month", ("met", "violated"), {}, True
@@ -65,7 +74,12 @@ _DRAWINGS = {
     "work_orders": _ORDERS,
     "work_orders_by": _ORDERS,
     "agents_load": Drawing(
-        "Open cases by agent", Kind.BARS, "agents_load", "agent", ("open_cases", "escalated")
+        "Open cases by agent",
+        Kind.BARS,
+        "agents_load",
+        "agent",
+        ("open_cases", "escalated"),
+        apart="user_id",
     ),
     "entitlements_by_account": Drawing(
         "Entitlements by account",
@@ -73,6 +87,7 @@ _DRAWINGS = {
         "entitlements_by_account",
         "account",
         ("active", "expired"),
+        apart="account_id",
     ),
     "response_times": Drawing(
         "Cases by month",
@@ -92,17 +107,17 @@ _DIMENSIONS = {
             "age": "age_band",
             "status": "status",
             "priority": "priority",
-            "owner": "owner",
-            "account": "account",
+            "owner": "owner_id",
+            "account": "account_id",
         },
     ),
     "work_orders_by": (
         "work_orders",
         {
             "status": "status",
-            "territory": "territory",
-            "contract": "contract",
-            "owner": "owner",
+            "territory": "territory_id",
+            "contract": "contract_id",
+            "owner": "owner_id",
         },
     ),
 }
@@ -145,7 +160,9 @@ def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
         if report.name in _DIMENSIONS:
             name, columns = _DIMENSIONS[report.name]
             column = columns.get(str(row["dimension"]))
-            return _to(name, column, row["value"]) if column else None
+            if column is None:
+                return None
+            return _to(name, column, row["value_id" if column.endswith("_id") else "value"])
         if report.name in _ROWS:
             name, column, own = _ROWS[report.name]
             return _to(name, column, row[own])
@@ -168,12 +185,13 @@ def _to(name: str, column: str, value: Any) -> str:
 def _drawn(drawing: Drawing, answer: Answered) -> Chart:
     names = [one.name for one in answer.columns]
     values = [name for name in drawing.values if name in names]
-    sums: dict[str, list[float]] = {}
+    sums: dict[tuple[str, str], list[float]] = {}
     for row in answer.rows:
         named = dict(zip(names, row, strict=True))
         label = "none" if named[drawing.label] is None else str(named[drawing.label])
-        so_far = sums.setdefault(label, [0] * len(values))
-        sums[label] = [sum_ + (named[name] or 0) for sum_, name in zip(so_far, values, strict=True)]
+        key = label, str(named.get(drawing.apart))
+        so_far = sums.setdefault(key, [0] * len(values))
+        sums[key] = [sum_ + (named[name] or 0) for sum_, name in zip(so_far, values, strict=True)]
     if answer.total > len(answer.rows):
         sums.popitem()  # of a month, some kinds may stand on the next page
     labels = list(sums) if drawing.kind is Kind.LINE else list(sums)[:_MOST]
@@ -183,7 +201,7 @@ def _drawn(drawing: Drawing, answer: Answered) -> Chart:
         drawing.title,
         drawing.kind,
         drawing.label,
-        tuple(labels),
+        tuple(label for label, _ in labels),
         tuple(
             Series(name.replace("_", " "), tuple(sums[label][place] for label in labels))
             for place, name in enumerate(values)

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from console.pages.charted import chart_of
 from emulator.server import Emulator
 from models.api_key import Scope
+from models.columns import Kind
 from models.finding import FindingKind
 from models.incident import IncidentKind
 from models.outbox import CommandState
 from pipelines.causes import blanked
 from store import audit, findings, incidents, keys, leases, listing, reports, watermarks
+from store.reports import CATALOG, Column
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -269,9 +273,36 @@ def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     with place.app.store.read() as tx:
         _, rows = reports.rows(tx, "open_cases_by", where={"dimension": "status"})
     shown = browser.see("/reports/open_cases_by?dimension=status")
-    (_, status, number, *_) = rows[0]
+    (_, status, _, number, *_) = rows[0]
     leads = next(one for one in Page(shown).links if one == f"/reports/open_cases?status={status}")
     assert f"{number} rows" in browser.see(leads)
+
+
+@pytest.mark.parametrize(
+    ("figures", "records", "number"),
+    [("open_cases_by", "open_cases", "cases"), ("work_orders_by", "work_orders", "open")],
+)
+def test_a_figure_of_one_name_leads_by_its_id(
+    browser: Browser, place: Place, figures: str, records: str, number: str
+) -> None:
+    """Two customers may bear one name, and an owner whom the store does not know has none."""
+    with place.app.store.read() as tx:
+        columns, rows = reports.rows(tx, figures, where={"value_id!=": ""}, order="dimension")
+    named = [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
+    for row in {one["dimension"]: one for one in named}.values():
+        leads = f"/reports/{records}?{row['dimension']}_id={row['value_id']}"
+        listed = browser.see(f"/reports/{figures}?dimension={row['dimension']}")
+        assert leads in Page(listed).links
+        assert f"{row[number]} rows" in browser.see(leads)
+    alike = {"dimension": "owner", "value": "Kim", number: 1}
+    answer = SimpleNamespace(
+        columns=[Column(name, Kind.TEXT, "", "") for name in (*alike, "value_id")],
+        rows=[(*alike.values(), "005A"), (*alike.values(), "005B")],
+        total=2,
+    )
+    chart = chart_of(CATALOG[figures], {"dimension": "owner"}, lambda *_: answer)
+    assert chart is not None
+    assert (chart.labels, chart.series[0].values) == (("Kim", "Kim"), (1, 1))
 
 
 def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> None:

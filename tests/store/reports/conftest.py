@@ -48,6 +48,9 @@ def desk(request: pytest.FixtureRequest) -> "Desk":
     return found
 
 
+NAMED_TWICE = "Schmidt & Sons"
+
+
 class Desk:
     """A store, what the org holds, and which cases came back."""
 
@@ -55,7 +58,7 @@ class Desk:
         self.reader, self.store = reader, reader.store
         self._prepare()
         self.truth = Truth(reader.org)
-        self.truth.reopened = {self.returned: 1, self.settled: 1}
+        self.truth.reopened, self.truth.escalated = self.reopened_at, self.escalated_at
 
     def _prepare(self) -> None:
         org = self.reader.org
@@ -70,6 +73,12 @@ class Desk:
         self.settled_closed_at = datetime.fromisoformat(case["ClosedDate"])
         for case in (self.returned, self.settled):
             self._act("update", "Case", id=case, fields={"Status": "Working"})
+        (calm,) = self._ids(
+            org, "SELECT Id FROM Case WHERE IsClosed = false AND IsEscalated = false", 1
+        )
+        self._act("update", "Case", id=calm, fields={"IsEscalated": True})
+        self.reopened_at = {case: self._stamp(org, case) for case in (self.returned, self.settled)}
+        self.escalated_at = {calm: self._stamp(org, calm)}
         self._pull("Case")
         self._act("update", "Case", id=self.settled, fields={"Status": "Closed"})
         self._act("delete", "Case", id=opened[-1])
@@ -86,6 +95,7 @@ class Desk:
         self._act("update", "Case", id=opened[0], fields={"IsEscalated": True})
         said = {"ParentId": opened[1], "CommentBody": "Soon.", "IsPublished": True}
         self._act("create", "CaseComment", fields=said)
+        self._name_alike(org, opened[:-1])
         (late,) = self._ids(org, "SELECT CaseId FROM CaseMilestone WHERE IsCompleted = false", 1)
         self._act("update", "Case", id=late, fields={"IsStopped": True})
         for order in self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 4):
@@ -101,6 +111,18 @@ class Desk:
             self._act("update", "Entitlement", id=rights[place], fields=fields)
             self._act("update", "ServiceContract", id=contracts[place], fields=fields)
         return rights, contracts[5]
+
+    def _name_alike(self, org: Emulator, opened: list[str]) -> None:
+        """Have two customers with open cases bear one name."""
+        cases = org.run(lambda it: it.query_rows("SELECT Id, AccountId FROM Case"))
+        customers = sorted({case["AccountId"] for case in cases if case["Id"] in opened} - {None})
+        for customer in customers[:2]:
+            self._act("update", "Account", id=customer, fields={"Name": NAMED_TWICE})
+
+    def _stamp(self, org: Emulator, case: str) -> datetime:
+        query = f"SELECT SystemModstamp FROM Case WHERE Id = '{case}'"  # noqa: S608
+        (row,) = org.run(lambda it: it.query_rows(query))
+        return datetime.fromisoformat(row["SystemModstamp"])
 
     def _ids(self, org: Emulator, query: str, most: int) -> list[str]:
         rows = org.run(lambda it: it.query_rows(f"{query} ORDER BY Id LIMIT {most}"))

@@ -9,6 +9,8 @@ from emulator.server import Emulator
 
 Record = dict[str, Any]
 Rows = list[dict[str, Any]]
+Side = tuple[str, str | None, str | None]
+"""A dimension, a value in it, and the value's Id."""
 
 _ASKED = {
     "User": "Id Name IsActive UserType",
@@ -20,7 +22,7 @@ _ASKED = {
     " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped",
     "CaseComment": "Id ParentId IsPublished CreatedDate CreatedById",
     "CaseMilestone": "Id CaseId MilestoneTypeId StartDate TargetDate CompletionDate IsCompleted"
-    " TargetResponseInMins",
+    " TargetResponseInMins ActualElapsedTimeInMins",
     "Entitlement": "Id Name Type AccountId StartDate EndDate IsPerIncident CasesPerEntitlement"
     " RemainingCases",
     "ServiceContract": "Id ContractNumber Name AccountId OwnerId StartDate EndDate GrandTotal",
@@ -43,7 +45,8 @@ class Truth:
         self.kinds = _by_id(self._tables["MilestoneType"])
         self.accounts = _by_id(self._tables["Account"])
         self.cases = _by_id(self._tables["Case"])
-        self.reopened: dict[str, int] = {}
+        self.reopened: dict[str, datetime] = {}
+        self.escalated: dict[str, datetime] = {}
 
     def __getitem__(self, sobject: str) -> list[Record]:
         return self._tables[sobject]
@@ -126,26 +129,23 @@ def open_cases(t: Truth, now: datetime) -> Rows:
 
 
 def open_cases_by(t: Truth, now: datetime) -> Rows:
-    sides: dict[str, Callable[[Record], str | None]] = {
-        "age": lambda case: _band(_days(case["CreatedDate"], now) or 0),
-        "status": lambda case: case["Status"],
-        "priority": lambda case: case["Priority"],
-        "owner": lambda case: t.owner(case) or case["OwnerId"],
-        "account": lambda case: t.account(case) or case["AccountId"],
-    }
-    groups: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
+    groups: dict[Side, list[Record]] = defaultdict(list)
     for case in t.open:
-        for name, value in sides.items():
-            groups[name, value(case)].append(case)
+        groups["age", _band(_days(case["CreatedDate"], now) or 0), None].append(case)
+        groups["status", case["Status"], None].append(case)
+        groups["priority", case["Priority"], None].append(case)
+        groups["owner", t.owner(case) or case["OwnerId"], case["OwnerId"]].append(case)
+        groups["account", t.account(case) or case["AccountId"], case["AccountId"]].append(case)
     return [
         {
             "dimension": dimension,
             "value": value,
+            "value_id": value_id,
             "cases": len(cases),
             "escalated": sum(case["IsEscalated"] for case in cases),
             "oldest_days": max(_days(case["CreatedDate"], now) or 0 for case in cases),
         }
-        for (dimension, value), cases in groups.items()
+        for (dimension, value, value_id), cases in groups.items()
     ]
 
 
@@ -215,7 +215,9 @@ def milestones(t: Truth, now: datetime) -> Rows:
                 "case_number": case["CaseNumber"],
                 "subject": case["Subject"],
                 "priority": case["Priority"],
+                "owner_id": case["OwnerId"],
                 "owner": t.owner(case),
+                "account_id": case["AccountId"],
                 "account": t.account(case),
                 "milestone": t.kind(one),
                 "milestone_type_id": one["MilestoneTypeId"],
@@ -246,9 +248,17 @@ def milestones_by_month(t: Truth, now: datetime) -> Rows:
                 if one["CompletionDate"]
             ),
             "violated": sum((one["CompletionDate"] or now) > one["TargetDate"] for one in ones),
+            "working_minutes": _average(
+                one["ActualElapsedTimeInMins"] for one in ones if one["CompletionDate"]
+            ),
         }
         for (month, kind, called, minutes), ones in groups.items()
     ]
+
+
+def _average(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _right(one: Record, today: date) -> str:
@@ -330,6 +340,7 @@ def cases_without_entitlement(t: Truth, now: datetime) -> Rows:
                 "subject": case["Subject"],
                 "status": case["Status"],
                 "priority": case["Priority"],
+                "owner_id": case["OwnerId"],
                 "owner": t.owner(case),
                 "account_id": case["AccountId"],
                 "account": t.account(case),
@@ -356,6 +367,7 @@ def service_contracts(t: Truth, now: datetime) -> Rows:
                 "name": one["Name"],
                 "account_id": one["AccountId"],
                 "account": t.account(one),
+                "owner_id": one["OwnerId"],
                 "owner": t.owner(one),
                 "start_date": one["StartDate"],
                 "end_date": one["EndDate"],
@@ -386,9 +398,11 @@ def work_orders(t: Truth, now: datetime) -> Rows:
             "subject": one["Subject"],
             "status": one["Status"],
             "priority": one["Priority"],
+            "owner_id": one["OwnerId"],
             "owner": t.owner(one),
             "account_id": one["AccountId"],
             "account": t.account(one),
+            "case_id": one["CaseId"],
             "case_number": t.cases.get(one["CaseId"], {}).get("CaseNumber"),
             "territory_id": one["ServiceTerritoryId"],
             "territory": t.find("ServiceTerritory", one["ServiceTerritoryId"]).get("Name"),
@@ -405,22 +419,24 @@ def work_orders(t: Truth, now: datetime) -> Rows:
 
 
 def work_orders_by(t: Truth, now: datetime) -> Rows:
-    groups: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
+    groups: dict[Side, list[Record]] = defaultdict(list)
     for one in (order for order in t["WorkOrder"] if not order["IsClosed"]):
-        contract = t.find("ServiceContract", one["ServiceContractId"])
-        groups["status", one["Status"]].append(one)
-        territory = t.find("ServiceTerritory", one["ServiceTerritoryId"])
-        groups["territory", territory.get("Name")].append(one)
-        groups["contract", contract.get("Name") or one["ServiceContractId"]].append(one)
-        groups["owner", t.owner(one) or one["OwnerId"]].append(one)
+        territory_id, contract_id = one["ServiceTerritoryId"], one["ServiceContractId"]
+        territory = t.find("ServiceTerritory", territory_id).get("Name")
+        contract = t.find("ServiceContract", contract_id).get("Name")
+        groups["status", one["Status"], None].append(one)
+        groups["territory", territory or territory_id, territory_id].append(one)
+        groups["contract", contract or contract_id, contract_id].append(one)
+        groups["owner", t.owner(one) or one["OwnerId"], one["OwnerId"]].append(one)
     return [
         {
             "dimension": dimension,
             "value": value,
+            "value_id": value_id,
             "open": len(ones),
             "overdue": sum(_is_overdue(one, now) for one in ones),
         }
-        for (dimension, value), ones in groups.items()
+        for (dimension, value, value_id), ones in groups.items()
     ]
 
 
@@ -433,6 +449,7 @@ def articles(t: Truth, now: datetime) -> Rows:
             "language": one["Language"],
             "publish_status": one["PublishStatus"],
             "validation_status": one["ValidationStatus"],
+            "owner_id": one["OwnerId"],
             "owner": t.owner(one),
             "cases": one["ArticleCaseAttachCount"],
             "created_date": one["CreatedDate"],
@@ -494,11 +511,19 @@ def reopened_escalated(t: Truth, now: datetime) -> Rows:
         {
             "id": case["Id"],
             "case_number": case["CaseNumber"],
+            "subject": case["Subject"],
+            "status": case["Status"],
+            "priority": case["Priority"],
+            "owner_id": case["OwnerId"],
             "owner": t.owner(case),
+            "account_id": case["AccountId"],
             "account": t.account(case),
+            "created_date": case["CreatedDate"],
             "is_closed": case["IsClosed"],
             "is_escalated": case["IsEscalated"],
-            "reopened": t.reopened.get(case["Id"], 0),
+            "escalated_at": t.escalated.get(case["Id"]),
+            "reopened": int(case["Id"] in t.reopened),
+            "reopened_at": t.reopened.get(case["Id"]),
         }
         for case in t["Case"]
         if case["IsEscalated"] or case["Id"] in t.reopened
@@ -517,7 +542,9 @@ def open_spells(t: Truth, now: datetime) -> Rows:
             "case_number": case["CaseNumber"],
             "priority": case["Priority"],
             "owner_id": case["OwnerId"],
+            "owner": t.owner(case),
             "account_id": case["AccountId"],
+            "account": t.account(case),
             "since": case["CreatedDate"],
             "until": case["ClosedDate"] if case["IsClosed"] else ENDLESS,
         }
