@@ -27,19 +27,14 @@ log = structlog.get_logger()
 
 
 class Answer(NamedTuple):
-    """What a report said, and when."""
+    """What a report said, as of when, and how long ago it was asked."""
 
     columns: tuple[Column, ...]
     rows: Rows
     total: int
+    fresh: datetime | None
     at: float
     took: float
-
-    @property
-    def fresh(self) -> datetime | None:
-        """How old the data are; None of no rows."""
-        found: datetime | None = self.rows[0][-1] if self.rows else None
-        return found
 
     def is_younger(self, age: float) -> bool:
         """Tell whether it is younger than so many seconds, or so slow that it serves for longer."""
@@ -124,8 +119,9 @@ class Answers:
             )
             is_all = page == 1 and len(rows) < PAGE
             total = len(rows) if is_all else reports.count(tx, name, where=dict(where))
+            fresh = reports.fresh(tx, name)
         ended = time.monotonic()
-        answer = Answer(columns, rows, total, ended, ended - begun)
+        answer = Answer(columns, rows, total, fresh, ended, ended - begun)
         with self._turn:
             self._kept.pop(question, None)
             if len(self._kept) >= _KEPT:

@@ -17,13 +17,14 @@ from sqlalchemy import (
     Text,
     column,
     func,
+    literal_column,
     select,
     table,
 )
 from sqlalchemy.types import TypeEngine
 
 from models.columns import Kind, UtcDateTime
-from store.reports.report import Column, Report
+from store.reports.report import FRESH, Column, Report
 
 Rows = list[tuple[Any, ...]]
 
@@ -75,6 +76,15 @@ def count(tx: Connection, report: Report, *, where: Mapping[str, str] | None = N
     """Count the rows that these conditions choose."""
     chosen = query(report, where=where or {}, order=None).order_by(None).subquery()
     return int(tx.execute(select(func.count()).select_from(chosen)).scalar_one())
+
+
+def fresh(tx: Connection, report: Report) -> datetime | None:
+    """Tell how old the report is, which rows cannot where there are none; None: never read."""
+    mine = report.column(FRESH)
+    found: datetime | None = tx.execute(
+        select(literal_column(mine.sql, TYPES[mine.kind]))
+    ).scalar_one()
+    return found
 
 
 def _view(report: Report) -> TableClause:

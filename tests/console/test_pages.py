@@ -268,6 +268,21 @@ def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Pla
     browser.see("/reports/open_caess", 404)
 
 
+def test_an_empty_report_says_how_old_it_is(browser: Browser, place: Place) -> None:
+    """No violated milestone is good news only once all of them were read."""
+    shown = browser.see("/reports/open_cases?priority=Nobody")
+    assert "Fresh as of" in shown
+    with place.app.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE scsync_watermarks SET skipped = 'gone' WHERE sobject = 'Case'")
+    try:
+        shown = browser.see("/reports/open_cases?priority=Noone")
+    finally:
+        with place.app.store.begin() as tx:
+            tx.exec_driver_sql("UPDATE scsync_watermarks SET skipped = NULL WHERE sobject = 'Case'")
+    assert "Not all of it was read to its end" in shown
+    assert "Fresh as of" not in shown
+
+
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     """From open cases by status to the cases themselves, as many as were counted."""
     with place.app.store.read() as tx:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from store import reports
+from store.engine import Store
 from store.reports import CATALOG
 from tests.store.reports.conftest import NAMED_TWICE, Desk
 from tests.store.reports.truth import REPORTS, Rows
@@ -64,6 +65,19 @@ def test_a_view_says_how_fresh_it_is(desk: Desk, name: str) -> None:
     stamps = [marks[source] for source in CATALOG[name].sources]
     oldest = min(datetime.fromisoformat(one) if isinstance(one, str) else one for one in stamps)
     assert {row["fresh_as_of"] for row in told(desk, name)} == {oldest}
+    with desk.store.read() as tx:
+        assert reports.fresh(tx, name) == oldest
+
+
+def test_what_was_never_read_is_as_old_as_nothing(store: Store) -> None:
+    """An empty report of an empty store is no answer, and says so."""
+    with store.begin() as tx:
+        assert reports.fresh(tx, "milestones") is None
+        mark = "INSERT INTO scsync_watermarks (sobject, finished_at) VALUES ('{}', '{}')"
+        tx.exec_driver_sql(mark.format("Case", "2026-01-02T00:00:00.000Z"))
+        assert reports.fresh(tx, "milestones") is None
+        tx.exec_driver_sql(mark.format("CaseMilestone", "2026-01-01T00:00:00.000Z"))
+        assert reports.fresh(tx, "milestones") == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_two_of_one_name_have_a_row_each(desk: Desk) -> None:
