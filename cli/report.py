@@ -26,7 +26,7 @@ from worker.app import App
 _SOME = 50  # rows shown to a person who did not say how many
 _WIDEST = 24  # characters of one cell, where the terminal bounds the table
 _GAP = 2
-_NEVER = 9999  # the year of what has not come to an end
+_TO_THE_MINUTE = len("2026-01-01 00:00")
 _WHERE = re.compile(r"([a-z_0-9]+)(=|!=|>=|<=|>|<)(.*)", re.DOTALL)
 
 
@@ -220,7 +220,7 @@ def _cell(column: Column, value: Any) -> str:
     if value is None:
         return ""
     if column.kind is Kind.INSTANT:
-        return "-" if value.year == _NEVER else f"{value:%Y-%m-%d %H:%M}"
+        return stamp(value)[:_TO_THE_MINUTE]
     if column.kind is Kind.FLAG:
         return "yes" if value else "no"
     if column.kind in {Kind.WHOLE, Kind.NUMBER}:

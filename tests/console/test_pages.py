@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from console.pages.charted import chart_of
 from emulator.server import Emulator
@@ -249,6 +251,33 @@ def test_records_are_found_by_their_id(browser: Browser, cases: list[str]) -> No
     browser.see("/records?id=nonsense", 400)
     browser.see("/records?id=500000000000000AAA", 404)
     browser.see(f"/records/Csae/{cases[0]}", 404)
+
+
+def test_what_a_record_was_before_bears_names(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """The owner then and the owner now, each leading to its record; an unknown one keeps its Id."""
+    change = text(
+        "INSERT INTO record_history (sobject, record_id, field, old_value, new_value, changed_at)"
+        " VALUES ('Case', :case, 'owner_id', :old, :new, '2026-01-02T00:00:00.000Z')"
+    )
+    with place.app.store.begin() as tx:
+        users = tx.exec_driver_sql("SELECT id, name FROM users ORDER BY id LIMIT 2").all()
+        was = [*(user_id for user_id, _ in users), "005000000000000AAA"]
+        for old, new in itertools.pairwise(was):
+            tx.execute(change, {"case": cases[22], "old": old, "new": new})
+    shown = unescape(browser.see(f"/records/Case/{cases[22]}"))
+    past = shown.partition('id="past-head"')[2]
+    for user_id, name in users:
+        assert f'<a href="/records/User/{user_id}">{name}</a>' in past
+    assert f'<td class="wrap">{was[-1]}</td>' in past
+
+
+def test_what_has_not_ended_bears_no_date(browser: Browser) -> None:
+    """The year 9999 is for comparisons; a person sees that there is no end."""
+    shown = browser.see("/reports/open_spells?until>=9999-01-01T00:00:00Z")
+    assert "<td>-</td>" in shown
+    assert "9999-12-31" not in shown
 
 
 def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Place) -> None:
