@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from console.pages.charted import chart_of
+from console.pages.charted import charts_of
 from emulator.server import Emulator
 from models.api_key import Scope
 from models.columns import Kind
@@ -344,9 +345,61 @@ def test_a_figure_of_one_name_leads_by_its_id(
         rows=[(*alike.values(), "005A"), (*alike.values(), "005B")],
         total=2,
     )
-    chart = chart_of(CATALOG[figures], {"dimension": "owner"}, lambda *_: answer)
-    assert chart is not None
+    (chart,) = charts_of(CATALOG[figures], {"dimension": "owner"}, lambda *_, **__: answer)
     assert (chart.labels, chart.series[0].values) == (("Kim", "Kim"), (1, 1))
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_report_has_a_picture(browser: Browser, name: str) -> None:
+    """Of its own figures, or of how many of its rows are of which kind."""
+    assert specs(browser.see(f"/reports/{name}"))
+
+
+def test_a_picture_is_of_what_the_page_is_filtered_by(browser: Browser, place: Place) -> None:
+    """Hours are drawn as hours, a series for each priority; the backlog has its own course."""
+    with place.app.store.read() as tx:
+        columns, rows = reports.rows(tx, "response_times", where={"metric": "resolution"})
+        _, tallied = reports.tally(tx, "open_cases", "age_band", where={"priority": "High"})
+        _, days = reports.rows(tx, "cases_by_day", limit=100)
+    hours, days = (
+        [dict(zip([one.name for one in columns], row, strict=True)) for row in rows],
+        days[::-1],
+    )
+    (chart,) = specs(browser.see("/reports/response_times?metric=resolution"))
+    drawn = {
+        (label, series["name"]): value
+        for series in chart["series"]
+        for label, value in zip(chart["labels"], series["values"], strict=True)
+        if value is not None
+    }
+    assert drawn == {(one["month"], one["priority"]): one["average_hours"] for one in hours}
+    (chart,) = specs(browser.see("/reports/open_cases?priority=High"))
+    assert dict(zip(chart["labels"], chart["series"][0]["values"], strict=True)) == dict(tallied)
+    _, chart = specs(browser.see("/reports/cases_by_day"))
+    assert chart["series"][0]["values"][-30:] == [row[3] for row in days][-30:]
+    assert specs(browser.see("/reports/open_spells?priority=High")) == []
+
+
+def test_what_ends_soon_is_drawn_by_when() -> None:
+    """In the order of time, whatever is most; of what is over there is no such picture."""
+    counted = SimpleNamespace(
+        columns=[Column(name, Kind.WHOLE, "", "") for name in ("ends_within", "rows")],
+        rows=[(None, 7), (90, 4), (30, 2)],
+        total=3,
+    )
+
+    def ask(_: str, where: dict[str, str], *, tally: str | None = None) -> Any:
+        assert where["state"] == "active"
+        return counted if tally == "ends_within" else pytest.fail("only what is active ends")
+
+    (chart,) = charts_of(CATALOG["entitlements"], {"state": "active"}, ask)
+    assert chart.labels == ("within 30 days", "61 to 90 days", "later or never")
+    assert chart.series[0].values == (2, 4, 7)
+    assert [*charts_of(CATALOG["entitlements"], {"state": "expired"}, ask)] == []
+
+
+def specs(page: str) -> list[dict[str, Any]]:
+    return [json.loads(str(one["data-chart"])) for one in Page(page).all("canvas")]
 
 
 def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> None:
