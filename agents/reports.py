@@ -118,9 +118,9 @@ class Reports:
                 limit=limit,
                 offset=(page - 1) * limit,
             )
+            fresh = reports.fresh(tx, report.name)
         names = [one.name for one in columns]
         found = [dict(zip(names, row, strict=True)) for row in rows]
-        fresh = found[0][FRESH] if found else None
         kept, is_all = bounded_list([_without_freshness(one) for one in found])
         return {
             "report": report.name,

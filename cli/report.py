@@ -26,7 +26,7 @@ from worker.app import App
 _SOME = 50  # rows shown to a person who did not say how many
 _WIDEST = 24  # characters of one cell, where the terminal bounds the table
 _GAP = 2
-_NEVER = 9999  # the year of what has not come to an end
+_TO_THE_MINUTE = len("2026-01-01 00:00")
 _WHERE = re.compile(r"([a-z_0-9]+)(=|!=|>=|<=|>|<)(.*)", re.DOTALL)
 
 
@@ -102,10 +102,16 @@ class _Asked:
     def count(self) -> int:
         return reading.count(self.tx, self.report, where=self.where)
 
+    def fresh(self) -> datetime | None:
+        return reading.fresh(self.tx, self.report)
+
 
 def _answer(
     ctx: Context, asked: _Asked, *, csv: bool, json: bool, parquet: Path | None, count: bool
 ) -> None:
+    if asked.fresh() is None:
+        sources = ", ".join(asked.report.sources)
+        ctx.say(f"not all of {sources} was read to its end: what is not here may be in the org")
     if count:
         ctx.line(str(asked.count()))
     elif csv:
@@ -166,13 +172,14 @@ def _conditions(where: list[str]) -> dict[str, str]:
 def _show(ctx: Context, asked: _Asked) -> None:
     rows = asked.rows(_SOME if asked.limit is None else asked.limit)
     columns = asked.report.all_columns
-    fresh = next((row[-1] for row in rows), None)
     cells = [[_cell(one, value) for one, value in zip(columns, row, strict=True)] for row in rows]
     chosen = _fitting(ctx, columns[:-1], cells)
     ctx.line(asked.report.title)
     ctx.out.print(_table([columns[place] for place in chosen], cells, chosen))
     total = len(rows) if len(rows) < (asked.limit or _SOME) else asked.count()
-    ctx.line(f"{len(rows):,} of {total:,} rows, fresh as of {stamp(fresh)} UTC")
+    fresh = asked.fresh()
+    age = f"fresh as of {stamp(fresh)} UTC" if fresh else "of what was read so far"
+    ctx.line(f"{len(rows):,} of {total:,} rows, {age}")
     if hidden := [one.name for place, one in enumerate(columns[:-1]) if place not in chosen]:
         ctx.out.print(f"also there, with --csv or --json: {', '.join(hidden)}", markup=False)
 
@@ -213,7 +220,7 @@ def _cell(column: Column, value: Any) -> str:
     if value is None:
         return ""
     if column.kind is Kind.INSTANT:
-        return "-" if value.year == _NEVER else f"{value:%Y-%m-%d %H:%M}"
+        return stamp(value)[:_TO_THE_MINUTE]
     if column.kind is Kind.FLAG:
         return "yes" if value else "no"
     if column.kind in {Kind.WHOLE, Kind.NUMBER}:

@@ -8,6 +8,7 @@ from threading import Lock, Thread
 from typing import NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 
 from store import reports
 from store.engine import Store
@@ -27,19 +28,14 @@ log = structlog.get_logger()
 
 
 class Answer(NamedTuple):
-    """What a report said, and when."""
+    """What a report said, as of when, and how long ago it was asked."""
 
     columns: tuple[Column, ...]
     rows: Rows
     total: int
+    fresh: datetime | None
     at: float
     took: float
-
-    @property
-    def fresh(self) -> datetime | None:
-        """How old the data are; None of no rows."""
-        found: datetime | None = self.rows[0][-1] if self.rows else None
-        return found
 
     def is_younger(self, age: float) -> bool:
         """Tell whether it is younger than so many seconds, or so slow that it serves for longer."""
@@ -57,6 +53,8 @@ class Question(NamedTuple):
     where: tuple[tuple[str, str], ...]
     order: str | None
     page: int
+    tally: str | None
+    """A column by which rows are counted, in place of the rows themselves."""
 
 
 class Answers:
@@ -71,10 +69,16 @@ class Answers:
         """Seconds for which a slow answer that has served is shown, while the next is fetched."""
 
     def get(
-        self, name: str, where: Mapping[str, str], order: str | None = None, page: int = 1
+        self,
+        name: str,
+        where: Mapping[str, str],
+        order: str | None = None,
+        page: int = 1,
+        *,
+        tally: str | None = None,
     ) -> Answer:
         """Ask, unless the answer is known; raises `BadQuestion`, `StoreError`."""
-        question = _question(name, where, order, page)
+        question = Question(name, tuple(sorted(where.items())), order, page, tally)
         kept = self._kept.get(question)
         if kept and kept.serves:
             return kept
@@ -84,9 +88,9 @@ class Answers:
             Thread(target=self._fetch, args=(question,), name="reports", daemon=True).start()
         return kept
 
-    def renew(self, name: str, where: Mapping[str, str]) -> Answer:
+    def renew(self, name: str, where: Mapping[str, str], *, tally: str | None = None) -> Answer:
         """Give an answer that serves still, before anybody has to wait for it."""
-        question = _question(name, where, None, 1)
+        question = Question(name, tuple(sorted(where.items())), None, 1, tally)
         kept = self._kept.get(question)
         return kept if kept and kept.serves else self._asked(question)
 
@@ -116,16 +120,12 @@ class Answers:
                 del self._coming[question]
 
     def _ask(self, question: Question) -> Answer:
-        name, where, order, page = question
         begun = time.monotonic()
         with self._store.read() as tx:
-            columns, rows = reports.rows(
-                tx, name, where=dict(where), order=order, limit=PAGE, offset=(page - 1) * PAGE
-            )
-            is_all = page == 1 and len(rows) < PAGE
-            total = len(rows) if is_all else reports.count(tx, name, where=dict(where))
+            columns, rows, total = _asked(tx, question)
+            fresh = reports.fresh(tx, question.name)
         ended = time.monotonic()
-        answer = Answer(columns, rows, total, ended, ended - begun)
+        answer = Answer(columns, rows, total, fresh, ended, ended - begun)
         with self._turn:
             self._kept.pop(question, None)
             if len(self._kept) >= _KEPT:
@@ -134,5 +134,14 @@ class Answers:
         return answer
 
 
-def _question(name: str, where: Mapping[str, str], order: str | None, page: int) -> Question:
-    return Question(name, tuple(sorted(where.items())), order, page)
+def _asked(tx: Connection, question: Question) -> tuple[tuple[Column, ...], Rows, int]:
+    """Give columns, one page of rows, and how many rows there are."""
+    name, where, page = question.name, dict(question.where), question.page
+    if question.tally:
+        columns, rows = reports.tally(tx, name, question.tally, where=where)
+        return columns, rows, len(rows)
+    columns, rows = reports.rows(
+        tx, name, where=where, order=question.order, limit=PAGE, offset=(page - 1) * PAGE
+    )
+    is_all = page == 1 and len(rows) < PAGE
+    return columns, rows, len(rows) if is_all else reports.count(tx, name, where=where)

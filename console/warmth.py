@@ -9,7 +9,7 @@ import structlog
 
 from console.answers import Answer, Answers
 from console.pages import desk
-from console.pages.charted import chart_of
+from console.pages.charted import charts_of
 from store.errors import StoreError
 from store.reports import CATALOG
 from worker.app import App
@@ -48,8 +48,8 @@ def _keep(parts: App, answers: Answers, ending: Event) -> None:
 
 
 def _go_round(parts: App, answers: Answers, ending: Event) -> None:
-    def ask(name: str, where: Mapping[str, str]) -> Answer:
-        return answers.renew(name, where)
+    def ask(name: str, where: Mapping[str, str], *, tally: str | None = None) -> Answer:
+        return answers.renew(name, where, tally=tally)
 
     parts.overview(parts.counts)
     for found in (desk.tiles(ask, parts.clock()), desk.charts(ask)):
@@ -60,4 +60,5 @@ def _go_round(parts: App, answers: Answers, ending: Event) -> None:
         if ending.is_set():
             return
         ask(name, {})
-        chart_of(report, {}, ask)
+        for _ in charts_of(report, {}, ask):
+            pass

@@ -1,6 +1,7 @@
 """What a record is called and what it was before, and which others its references name."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, select
@@ -18,6 +19,22 @@ class Referred(NamedTuple):
 
     sobject: str
     name: str
+
+
+class Value(NamedTuple):
+    """What a field held, and which record that names."""
+
+    text: str | None
+    refers: Referred | None
+
+
+class Change(NamedTuple):
+    """What one column of a record held before, and after."""
+
+    changed_at: datetime
+    field: str
+    before: Value
+    after: Value
 
 
 def holder(
@@ -46,22 +63,44 @@ def referred(
     tx: Connection, model: type[SObject], fields: Mapping[str, Any]
 ) -> dict[str, Referred]:
     """Find, field by field, the records that a record refers to, of those that the store has."""
-    columns = model.table().c
     found = {}
     for one in model.fields():
-        value: Any = fields.get(one.api_name)
-        for target in columns[one.column].info.get("references", ()) if value else ():
-            if name := _name(tx, target, value):
-                found[one.api_name] = Referred(target, name)
+        if refers := _referred(tx, model, one.column, fields.get(one.api_name)):
+            found[one.api_name] = refers
     return found
 
 
-def past(tx: Connection, record_id: str, *, limit: int) -> list[RecordHistory]:
+def past(tx: Connection, model: type[SObject], record_id: str, *, limit: int) -> list[Change]:
     """Give what changed of a record between two readings, the youngest first."""
     table = cast("Table", RecordHistory.__table__)  # type: ignore[attr-defined]
     query = select(table).where(table.c.record_id == record_id)
     query = query.order_by(table.c.changed_at.desc(), table.c.id.desc()).limit(limit)
-    return [RecordHistory(**row) for row in tx.execute(query).mappings()]
+    known: dict[tuple[str, str | None], Referred | None] = {}
+
+    def value(column: str, text: str | None) -> Value:
+        if (column, text) not in known:
+            known[column, text] = _referred(tx, model, column, text)
+        return Value(text, known[column, text])
+
+    return [
+        Change(
+            one.changed_at,
+            one.field,
+            value(one.field, one.old_value),
+            value(one.field, one.new_value),
+        )
+        for one in tx.execute(query)
+    ]
+
+
+def _referred(tx: Connection, model: type[SObject], column: str, value: Any) -> Referred | None:
+    columns = model.table().c
+    if not value or column not in columns:
+        return None
+    for target in columns[column].info.get("references", ()):
+        if name := _name(tx, target, value):
+            return Referred(target, name)
+    return None
 
 
 def _name(tx: Connection, sobject: str, record_id: str) -> str | None:

@@ -7,6 +7,7 @@ EXAMPLES = "90s, 15m, 2h, 3d"
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST = timedelta(days=36_500)
+_ENDLESS = 9999  # the year in which ends what has not come to an end
 
 
 def age(text: str) -> timedelta:
@@ -36,8 +37,10 @@ def spanned(span: timedelta) -> str:
 
 
 def stamp(moment: datetime | None) -> str:
-    """Write an instant for a person, in UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+    """Write an instant for a person, in UTC; what has not come yet, or to no end, has none."""
+    if moment is None or moment.year == _ENDLESS:
+        return "-"
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,7 @@
 """The reporting views over HTTP."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -62,8 +63,12 @@ class ReportsDocument(msgspec.Struct):
 
 
 class ReportDocument(AboutReportDocument):
-    """A report and some of its rows; `next` is the offset of those after them."""
+    """A report and some of its rows; `next` is the offset of those after them.
 
+    `fresh_as_of` is null while what is counted was never read to its end.
+    """
+
+    fresh_as_of: datetime | None
     rows: list[dict[str, Any]]
     next: int | None
 
@@ -103,12 +108,13 @@ def _show(parts: App, asked: Asked) -> dict[str, Any]:
                 limit=query.limit + 1,
                 offset=query.offset,
             )
+            fresh = reports.fresh(tx, report.name)
         except BadQuestion as error:
             raise Problem(422, str(error)) from None
     names = [one.name for one in columns]
     rows = [dict(zip(names, row, strict=True)) for row in found[: query.limit]]
     further = query.offset + query.limit if len(found) > query.limit else None
-    return {**_about(report), "rows": rows, "next": further}
+    return {**_about(report), "fresh_as_of": fresh, "rows": rows, "next": further}
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -1,13 +1,13 @@
 """Which figures of which report make its chart, and where a figure leads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from console.charts import Chart, Kind, Series
 from store.reports import Column, Report
-from store.reports.reading import Rows
+from store.reports.reading import ROWS, Rows
 
 _MOST = 24
 """Labels on a chart that is about kinds of things; of days and months there may be all."""
@@ -21,8 +21,17 @@ class Answered(Protocol):
 
     @property
     def rows(self) -> Rows: ...
+
     @property
     def total(self) -> int: ...
+
+
+class Ask(Protocol):
+    """Asks a report for its rows, or for how many have what in a column."""
+
+    def __call__(
+        self, name: str, where: Mapping[str, str], *, tally: str | None = None
+    ) -> Answered: ...
 
 
 @dataclass(frozen=True)
@@ -33,56 +42,136 @@ class Drawing:
     kind: Kind
     report: str
     label: str
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    """None: how many rows bear each label."""
     where: Mapping[str, str] = field(default_factory=dict)
     stacked: bool = False
+    unit: str = ""
+    apart: str = ""
+    """A column that tells labels of one name apart."""
+    by: str = ""
+    """A column of which each value is a series of its own."""
+    says: Mapping[str, str] = field(default_factory=dict)
+    """Labels in words, in their order."""
 
 
-_BY_AGE = Drawing(
-    "Open cases by age", Kind.BAR, "open_cases_by", "value", ("cases",), {"dimension": "age"}
-)
+_BY_AGE = Drawing("Open cases by age", Kind.BAR, "open_cases", "age_band")
 _BY_STATUS = Drawing(
-    "Open cases by status", Kind.BARS, "open_cases_by", "value", ("cases",), {"dimension": "status"}
+    "Open cases by status",
+    Kind.BARS,
+    "open_cases_by",
+    "value",
+    ("cases",),
+    {"dimension": "status"},
+    apart="value_id",
 )
 _BY_DAY = Drawing("Created against closed", Kind.LINE, "cases_by_day", "day", ("created", "closed"))
-_ORDERS = Drawing(
-    "Open work orders by status",
-    Kind.BARS,
-    "work_orders_by",
-    "value",
-    ("open", "overdue"),
-    {"dimension": "status"},
+_BACKLOG = Drawing(
+    "Open at the end of each day", Kind.LINE, "cases_by_day", "day", ("backlog",), unit="cases"
 )
-_MILESTONES = Drawing(
-    "Milestones by month", Kind.BAR, "milestones_by_month", "month", ("met", "violated"), {}, True
+_HOURS = Drawing(
+    "Hours to the first response",
+    Kind.BAR,
+    "response_times",
+    "month",
+    ("average_hours",),
+    {"metric": "first response"},
+    unit="hours",
+    by="priority",
 )
-_DRAWINGS = {
-    "open_cases": _BY_AGE,
-    "open_cases_by": _BY_STATUS,
-    "cases_by_day": _BY_DAY,
-    "milestones": _MILESTONES,
-    "milestones_by_month": _MILESTONES,
-    "work_orders": _ORDERS,
-    "work_orders_by": _ORDERS,
-    "agents_load": Drawing(
-        "Open cases by agent", Kind.BARS, "agents_load", "agent", ("open_cases", "escalated")
+_ENDING = Drawing(
+    "Active entitlements by when they end",
+    Kind.BAR,
+    "entitlements",
+    "ends_within",
+    where={"state": "active"},
+    says={
+        "30": "within 30 days",
+        "60": "31 to 60 days",
+        "90": "61 to 90 days",
+        "none": "later or never",
+    },
+)
+_DRAWINGS: dict[str, tuple[Drawing, ...]] = {
+    "open_cases": (_BY_AGE,),
+    "open_cases_by": (_BY_STATUS,),
+    "cases_by_day": (_BY_DAY, _BACKLOG),
+    "open_spells": (_BACKLOG,),
+    "response_times": (
+        _HOURS,
+        replace(_HOURS, title="Hours to the resolution", where={"metric": "resolution"}),
     ),
-    "entitlements_by_account": Drawing(
-        "Entitlements by account",
-        Kind.BARS,
-        "entitlements_by_account",
-        "account",
-        ("active", "expired"),
+    "reopened_escalated": (
+        Drawing("Reopened or escalated, by status", Kind.BARS, "reopened_escalated", "status"),
     ),
-    "response_times": Drawing(
-        "Cases by month",
-        Kind.BAR,
-        "response_times",
-        "month",
-        ("cases", "same_day"),
-        {"metric": "first response"},
+    "milestones": (Drawing("Milestones by state", Kind.BARS, "milestones", "state"),),
+    "milestones_by_month": (
+        Drawing(
+            "Milestones by month",
+            Kind.BAR,
+            "milestones_by_month",
+            "month",
+            ("met", "violated"),
+            stacked=True,
+        ),
+    ),
+    "entitlements": (Drawing("Entitlements by state", Kind.BARS, "entitlements", "state"), _ENDING),
+    "entitlements_by_account": (
+        Drawing(
+            "Entitlements by account",
+            Kind.BARS,
+            "entitlements_by_account",
+            "account",
+            ("active", "expired"),
+            apart="account_id",
+        ),
+    ),
+    "cases_without_entitlement": (
+        Drawing("Not entitled, by reason", Kind.BARS, "cases_without_entitlement", "reason"),
+    ),
+    "service_contracts": (
+        Drawing("Service contracts by state", Kind.BARS, "service_contracts", "state"),
+        replace(
+            _ENDING,
+            title="Active contracts by when they are due for renewal",
+            report="service_contracts",
+            label="renewal_within",
+        ),
+    ),
+    "work_orders": (Drawing("Open work orders by status", Kind.BARS, "work_orders", "status"),),
+    "work_orders_by": (
+        Drawing(
+            "Open work orders by status",
+            Kind.BARS,
+            "work_orders_by",
+            "value",
+            ("open", "overdue"),
+            {"dimension": "status"},
+            apart="value_id",
+        ),
+    ),
+    "articles": (
+        Drawing(
+            "Articles by what they need",
+            Kind.BARS,
+            "articles",
+            "needs",
+            says={"publishing": "publishing", "review": "review", "none": "nothing"},
+        ),
+    ),
+    "agents_load": (
+        Drawing(
+            "Open cases by agent",
+            Kind.BARS,
+            "agents_load",
+            "agent",
+            ("open_cases", "escalated"),
+            apart="user_id",
+        ),
     ),
 }
+_IN_ORDER = frozenset({"day", "month", "age_band"})
+"""Labels that stand in their own order; others as their report has them."""
 
 # Where a row of figures leads: a report of records, and the condition that chooses those.
 _DIMENSIONS = {
@@ -92,17 +181,17 @@ _DIMENSIONS = {
             "age": "age_band",
             "status": "status",
             "priority": "priority",
-            "owner": "owner",
-            "account": "account",
+            "owner": "owner_id",
+            "account": "account_id",
         },
     ),
     "work_orders_by": (
         "work_orders",
         {
             "status": "status",
-            "territory": "territory",
-            "contract": "contract",
-            "owner": "owner",
+            "territory": "territory_id",
+            "contract": "contract_id",
+            "owner": "owner_id",
         },
     ),
 }
@@ -121,21 +210,26 @@ _RECORDS = {
 _OWNERS = {"005": "User", "00G": "Group"}
 
 
-def chart_of(
-    report: Report, where: Mapping[str, str], ask: Callable[[str, Mapping[str, str]], Answered]
-) -> Chart | None:
-    """Draw a report, if there is a picture for it; what it is filtered by counts."""
-    drawing = _DRAWINGS.get(report.name)
-    if drawing is None:
-        return None
-    if where.get("dimension") and drawing.report == report.name:
-        by = where["dimension"]
-        title = f"{drawing.title.partition(' by ')[0]} by {by}"
-        drawing = replace(drawing, title=title, kind=Kind.BARS, where=where)
-    chosen = drawing.where if drawing.report != report.name else {**drawing.where, **where}
-    if metric := chosen.get("metric"):
-        drawing = replace(drawing, title=f"{drawing.title}: {metric}")
-    return _drawn(drawing, ask(drawing.report, chosen))
+def charts_of(report: Report, where: Mapping[str, str], ask: Ask) -> Iterator[Chart]:
+    """Draw a report under what it is filtered by; what would not show that is left out."""
+    for drawing in _DRAWINGS.get(report.name, ()):
+        drawn = _of_dimension(drawing, where.get("dimension"))
+        if drawn.report != report.name and where:
+            continue
+        if any(where.get(column, value) != value for column, value in drawn.where.items()):
+            continue
+        tally = None if drawn.values else drawn.label
+        if tally in where:
+            continue  # one bar tells nothing
+        yield _drawn(drawn, ask(drawn.report, {**where, **drawn.where}, tally=tally))
+
+
+def _of_dimension(drawing: Drawing, dimension: str | None) -> Drawing:
+    """Draw what is seen from several sides from this one."""
+    if dimension is None or "dimension" not in drawing.where:
+        return drawing
+    title = f"{drawing.title.partition(' by ')[0]} by {dimension}"
+    return replace(drawing, title=title, where={"dimension": dimension})
 
 
 def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
@@ -145,7 +239,9 @@ def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
         if report.name in _DIMENSIONS:
             name, columns = _DIMENSIONS[report.name]
             column = columns.get(str(row["dimension"]))
-            return _to(name, column, row["value"]) if column else None
+            if column is None:
+                return None
+            return _to(name, column, row["value_id" if column.endswith("_id") else "value"])
         if report.name in _ROWS:
             name, column, own = _ROWS[report.name]
             return _to(name, column, row[own])
@@ -166,27 +262,43 @@ def _to(name: str, column: str, value: Any) -> str:
 
 
 def _drawn(drawing: Drawing, answer: Answered) -> Chart:
-    names = [one.name for one in answer.columns]
-    values = [name for name in drawing.values if name in names]
-    sums: dict[str, list[float]] = {}
-    for row in answer.rows:
-        named = dict(zip(names, row, strict=True))
-        label = "none" if named[drawing.label] is None else str(named[drawing.label])
-        so_far = sums.setdefault(label, [0] * len(values))
-        sums[label] = [sum_ + (named[name] or 0) for sum_, name in zip(so_far, values, strict=True)]
+    figures = _figures(drawing, answer)
     if answer.total > len(answer.rows):
-        sums.popitem()  # of a month, some kinds may stand on the next page
-    labels = list(sums) if drawing.kind is Kind.LINE else list(sums)[:_MOST]
-    if drawing.label in {"day", "month"} or drawing.where.get("dimension") == "age":
-        labels.sort()
+        figures.popitem()  # of a month, some kinds may stand on the next page
+    keys = list(figures) if drawing.kind is Kind.LINE else list(figures)[:_MOST]
+    if drawing.says:
+        keys.sort(key=lambda key: [*drawing.says].index(key[0]))
+    elif drawing.label in _IN_ORDER or drawing.where.get("dimension") == "age":
+        keys.sort()
+    series = dict.fromkeys(name for mine in figures.values() for name in mine)
     return Chart(
         drawing.title,
         drawing.kind,
-        drawing.label,
-        tuple(labels),
+        drawing.label.replace("_", " "),
+        tuple(drawing.says.get(label, label) for label, _ in keys),
         tuple(
-            Series(name.replace("_", " "), tuple(sums[label][place] for label in labels))
-            for place, name in enumerate(values)
+            Series(name.replace("_", " "), tuple(figures[key].get(name) for key in keys))
+            for name in (sorted(series) if drawing.by else series)
         ),
+        unit=drawing.unit,
         stacked=drawing.stacked,
     )
+
+
+def _figures(drawing: Drawing, answer: Answered) -> dict[tuple[str, str], dict[str, float]]:
+    """Add up, label by label, each series; what tells labels of one name apart stands beside."""
+    names = [one.name for one in answer.columns]
+    values = [name for name in drawing.values or (ROWS,) if name in names]
+    figures: dict[tuple[str, str], dict[str, float]] = {}
+    for row in answer.rows:
+        named = dict(zip(names, row, strict=True))
+        label = _named(named[drawing.label])
+        mine = figures.setdefault((label, str(named.get(drawing.apart))), {})
+        for value in values:
+            series = _named(named[drawing.by]) if drawing.by else value
+            mine[series] = mine.get(series, 0) + (named[value] or 0)
+    return figures
+
+
+def _named(value: Any) -> str:
+    return "none" if value is None else str(value)

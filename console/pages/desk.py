@@ -1,16 +1,15 @@
 """The desk at a glance: what a support manager looks at first, each figure with its report."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from console.charts import Chart
-from console.pages.charted import Answered, chart_of
+from console.pages.charted import Answered, Ask, charts_of
 from models.watermark import Watermark
 from store.reports import CATALOG
 
-Ask = Callable[[str, Mapping[str, str]], Answered]
 _CHARTS = ("cases_by_day", "open_cases", "milestones_by_month")
 _REPORTS = (
     "open_cases",
@@ -98,9 +97,9 @@ def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:
 def charts(ask: Ask) -> Iterator[Chart]:
     """Draw what has anything to show."""
     for name in _CHARTS:
-        chart = chart_of(CATALOG[name], {}, ask)
-        if chart is not None and not chart.is_empty:
-            yield chart
+        for chart in charts_of(CATALOG[name], {}, ask):
+            if not chart.is_empty:
+                yield chart
 
 
 def _rows(answer: Answered) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def _page(
         if found is None:
             raise Problem(404, f"the store has no {model.sobject} {record_id}: pull first")
         title, refers = kin.name_of(tx, model, record_id), kin.referred(tx, model, found.fields)
-        past = kin.past(tx, record_id, limit=_CHANGES)
+        past = kin.past(tx, model, record_id, limit=_CHANGES)
         commands = listing.of_record(tx, model.sobject, record_id, limit=_COMMANDS)
         account = accounts.get(tx, parts.name)
     return show(

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from console.access.route import route
 from console.answers import PAGE, Answers
 from console.pages import desk
-from console.pages.charted import chart_of, drill, record
+from console.pages.charted import charts_of, drill, record
 from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
@@ -72,7 +72,7 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
             order=order or report.order,
             signs=_SIGNS,
             link=_Links(report, where, order),
-            chart=chart_of(report, where, ask),
+            charts=[one for one in charts_of(report, where, ask) if not one.is_empty],
             drill=drill(report),
             record=record,
             named=lambda row: {one.name: row[at] for at, one in enumerate(report.columns)},

@@ -28,7 +28,7 @@ function options(spec) {
   };
   const names = {
     stacked: spec.stacked, grid: { display: false }, border: { color: line },
-    ticks: { color: ink, maxRotation: few ? 45 : 0, autoSkip: !few, autoSkipPadding: 12 },
+    ticks: { color: ink, maxRotation: few ? 45 : 0, autoSkip: !few && !flat, autoSkipPadding: 12 },
   };
   return {
     animation: false, responsive: true, maintainAspectRatio: false, indexAxis: flat ? "y" : "x",
@@ -38,8 +38,16 @@ function options(spec) {
   };
 }
 
+// Lying bars are as many as there are names, each of which stands beside its own.
+function room(canvas, spec) {
+  if (spec.kind !== "bars") return;
+  const bars = spec.stacked ? 1 : spec.series.length;
+  canvas.parentElement.style.height = `${Math.max(10, 4 + spec.labels.length * (0.75 + 0.75 * bars))}rem`;
+}
+
 function draw(canvas) {
   const spec = JSON.parse(canvas.dataset.chart);
+  room(canvas, spec);
   const type = spec.kind === "line" ? "line" : "bar";
   const datasets = spec.series.map((series, index) => dataset(spec, series, index));
   return new Chart(canvas, { type, data: { labels: spec.labels, datasets }, options: options(spec) });

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,7 +13,18 @@ from store.reports.catalog import CATALOG
 from store.reports.reading import BadQuestion, Rows
 from store.reports.report import FRESH, Column, Report
 
-__all__ = ["CATALOG", "FRESH", "BadQuestion", "Column", "Report", "count", "find", "rows"]
+__all__ = [
+    "CATALOG",
+    "FRESH",
+    "BadQuestion",
+    "Column",
+    "Report",
+    "count",
+    "find",
+    "fresh",
+    "rows",
+    "tally",
+]
 
 
 def find(name: str) -> Report:
@@ -39,3 +51,15 @@ def rows(
 def count(tx: Connection, name: str, *, where: Mapping[str, str] | None = None) -> int:
     """Count a report's rows; raises `BadQuestion`."""
     return reading.count(tx, find(name), where=where)
+
+
+def fresh(tx: Connection, name: str) -> datetime | None:
+    """Tell how old a report is, rows or none; None while what it counts was never read whole."""
+    return reading.fresh(tx, find(name))
+
+
+def tally(
+    tx: Connection, name: str, column: str, *, where: Mapping[str, str] | None = None
+) -> tuple[tuple[Column, ...], Rows]:
+    """Count a report's rows by what they have in a column; raises `BadQuestion`."""
+    return reading.tally(tx, find(name), column, where=where)

@@ -17,8 +17,8 @@ WHICH = (
     Column("status", Kind.TEXT, "Its status.", "c.status"),
     Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
 )
-OWNER_ID = Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id")
 WHOSE = (
+    Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "c.owner_id"),
     Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
     Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
     Column("account", Kind.TEXT, "The customer's name.", "a.name"),
@@ -47,7 +47,6 @@ def open_cases(d: Dialect) -> Report:
         columns=(
             *WHICH,
             Column("origin", Kind.TEXT, "How it came in.", "c.origin"),
-            OWNER_ID,
             *WHOSE,
             Column(
                 "age_days", Kind.WHOLE, "Whole days since then.", d.days("c.created_date", d.now)
@@ -60,18 +59,17 @@ def open_cases(d: Dialect) -> Report:
 
 
 def open_cases_by(d: Dialect) -> Report:
-    dimensions = {
-        "age": age_band(d),
-        "status": "c.status",
-        "priority": "c.priority",
-        "owner": f"coalesce({names.OWNER}, c.owner_id)",
-        "account": "coalesce(a.name, c.account_id)",
+    sides = {
+        "age": (age_band(d), "NULL", ""),
+        "status": ("c.status", "NULL", ""),
+        "priority": ("c.priority", "NULL", ""),
+        "owner": (f"coalesce({names.OWNER}, c.owner_id)", "c.owner_id", names.owner("c")),
+        "account": ("coalesce(a.name, c.account_id)", "c.account_id", names.account("c")),
     }
-    joins = {"owner": names.owner("c"), "account": names.account("c")}
     arms = "\nUNION ALL ".join(
-        f"SELECT '{name}' AS dimension, {value} AS value, c.created_date, c.is_escalated"
-        f" FROM cases c {joins.get(name, '')} WHERE {OPEN}"
-        for name, value in dimensions.items()
+        f"SELECT '{name}' AS dimension, {value} AS value, {value_id} AS value_id, c.created_date,"
+        f" c.is_escalated FROM cases c {join} WHERE {OPEN}"
+        for name, (value, value_id, join) in sides.items()
     )
     return Report(
         name="open_cases_by",
@@ -82,6 +80,12 @@ def open_cases_by(d: Dialect) -> Report:
         columns=(
             Column("dimension", Kind.TEXT, "age, status, priority, owner or account.", "dimension"),
             Column("value", Kind.TEXT, "Which age, status, ...; empty: none.", "value"),
+            Column(
+                "value_id",
+                Kind.TEXT,
+                "The Id of an owner or account: two of one name have a row each.",
+                "value_id",
+            ),
             Column("cases", Kind.WHOLE, "Open cases.", "count(*)"),
             Column(
                 "escalated",
@@ -96,7 +100,7 @@ def open_cases_by(d: Dialect) -> Report:
                 d.days("min(created_date)", d.now),
             ),
         ),
-        body=f"FROM (\n{arms}\n) o GROUP BY dimension, value",
+        body=f"FROM (\n{arms}\n) o GROUP BY dimension, value, value_id",
     )
 
 

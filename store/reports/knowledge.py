@@ -24,6 +24,7 @@ def articles(d: Dialect) -> Report:
             Column("language", Kind.TEXT, "Its language.", "k.language"),
             Column("publish_status", Kind.TEXT, "Draft or Online.", "k.publish_status"),
             Column("validation_status", Kind.TEXT, "Its validation.", "k.validation_status"),
+            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "k.owner_id"),
             Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column(
                 "cases",

@@ -31,9 +31,23 @@ def kind(alias: str) -> str:
     )
 
 
+def owner_of(record_id: str) -> str:
+    """Look up one owner's name by itself: of a long list, for the rows that are shown alone."""
+    return f"coalesce({_looked_up('users', record_id)}, {_looked_up('groups', record_id)})"
+
+
+def account_of(record_id: str) -> str:
+    """Look up one customer's name in the same way."""
+    return _looked_up("accounts", record_id)
+
+
 def territory(alias: str) -> str:
     """Join the territory of work, which only orgs with Field Service have."""
     return (
         f"\nLEFT JOIN service_territories t ON t.id = {alias}.service_territory_id"
         " AND t.deleted_at IS NULL"
     )
+
+
+def _looked_up(table: str, record_id: str) -> str:
+    return f"(SELECT n.name FROM {table} n WHERE n.id = {record_id} AND n.deleted_at IS NULL)"

@@ -17,13 +17,14 @@ from sqlalchemy import (
     Text,
     column,
     func,
+    literal_column,
     select,
     table,
 )
 from sqlalchemy.types import TypeEngine
 
 from models.columns import Kind, UtcDateTime
-from store.reports.report import Column, Report
+from store.reports.report import FRESH, Column, Report
 
 Rows = list[tuple[Any, ...]]
 
@@ -38,6 +39,11 @@ _COMPARE: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = 
     "<": lambda mine, value: mine < value,
     "<=": lambda mine, value: mine <= value,
 }
+
+
+ROWS = "rows"
+"""The column of a tally that counts."""
+_TALLIED = Column(ROWS, Kind.WHOLE, "How many rows have it.", "count(*)")
 
 
 class BadQuestion(ValueError):  # noqa: N818 - the words of the message name the error
@@ -75,6 +81,28 @@ def count(tx: Connection, report: Report, *, where: Mapping[str, str] | None = N
     """Count the rows that these conditions choose."""
     chosen = query(report, where=where or {}, order=None).order_by(None).subquery()
     return int(tx.execute(select(func.count()).select_from(chosen)).scalar_one())
+
+
+def tally(
+    tx: Connection, report: Report, column: str, *, where: Mapping[str, str] | None = None
+) -> tuple[tuple[Column, ...], Rows]:
+    """Count the rows that these conditions choose, by what they have in a column."""
+    named, view = _named(report, column), _view(report)
+    number = func.count()
+    question = select(view.c[named.name], number).group_by(view.c[named.name])
+    for condition, value in (where or {}).items():
+        question = question.where(_condition(report, view, condition, value))
+    found = tx.execute(question.order_by(number.desc(), view.c[named.name].nulls_last()))
+    return (named, _TALLIED), [tuple(row) for row in found]
+
+
+def fresh(tx: Connection, report: Report) -> datetime | None:
+    """Tell how old the report is, which rows cannot where there are none; None: never read."""
+    mine = report.column(FRESH)
+    found: datetime | None = tx.execute(
+        select(literal_column(mine.sql, TYPES[mine.kind]))
+    ).scalar_one()
+    return found
 
 
 def _view(report: Report) -> TableClause:

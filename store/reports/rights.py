@@ -126,6 +126,7 @@ def service_contracts(d: Dialect) -> Report:
             Column("name", Kind.TEXT, "Its name.", "s.name"),
             Column("account_id", Kind.TEXT, "The customer.", "s.account_id"),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "s.owner_id"),
             Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column("start_date", Kind.DAY, "Its first day.", "s.start_date"),
             Column("end_date", Kind.DAY, "Its last day; empty: it does not end.", "s.end_date"),

@@ -28,15 +28,7 @@ def milestones(d: Dialect) -> Report:
         columns=(
             Column("id", Kind.TEXT, "The milestone of the case.", "m.id"),
             Column("case_id", Kind.TEXT, "The case.", "c.id"),
-            Column("case_number", Kind.TEXT, "Its number.", "c.case_number"),
-            Column("subject", Kind.TEXT, "Its subject.", "c.subject"),
-            Column("priority", Kind.TEXT, "Its priority.", "c.priority"),
-            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
-            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("milestone", Kind.TEXT, "What the promise is called.", names.KIND),
-            Column("milestone_type_id", Kind.TEXT, "Its kind, by Id.", "m.milestone_type_id"),
-            Column("start_date", Kind.INSTANT, "From when it counts.", "m.start_date"),
-            Column("target_date", Kind.INSTANT, "By when it is due.", "m.target_date"),
+            Column("case_number", Kind.TEXT, "That case's number.", "c.case_number"),
             Column(
                 "state",
                 Kind.TEXT,
@@ -50,6 +42,16 @@ def milestones(d: Dialect) -> Report:
                 "Minutes from now to its target, negative when it is over.",
                 left,
             ),
+            Column("target_date", Kind.INSTANT, "By when it is due.", "m.target_date"),
+            Column("milestone", Kind.TEXT, "What the promise is called.", names.KIND),
+            Column("milestone_type_id", Kind.TEXT, "Its kind, by Id.", "m.milestone_type_id"),
+            Column("priority", Kind.TEXT, "The case's priority.", "c.priority"),
+            Column("subject", Kind.TEXT, "The case's subject.", "c.subject"),
+            Column("owner_id", Kind.TEXT, "The user or queue that owns the case.", "c.owner_id"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
+            Column("account_id", Kind.TEXT, "The customer.", "c.account_id"),
+            Column("account", Kind.TEXT, "The customer's name.", "a.name"),
+            Column("start_date", Kind.INSTANT, "From when it counts.", "m.start_date"),
         ),
         body=f"""FROM case_milestones m
 JOIN cases c ON c.id = m.case_id AND c.deleted_at IS NULL AND c.is_closed = false

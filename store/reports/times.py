@@ -1,6 +1,7 @@
 """Reports on how long customers wait, and when cases were open."""
 
 from models.columns import Kind
+from store.reports import names
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
@@ -88,7 +89,9 @@ def open_spells(d: Dialect) -> Report:
             Column("case_number", Kind.TEXT, "Its number.", "case_number"),
             Column("priority", Kind.TEXT, "Its priority, as it is now.", "priority"),
             Column("owner_id", Kind.TEXT, "Its owner, as it is now.", "owner_id"),
+            Column("owner", Kind.TEXT, names.SAYS_OWNER, names.owner_of("s.owner_id")),
             Column("account_id", Kind.TEXT, "The customer.", "account_id"),
+            Column("account", Kind.TEXT, "The customer's name.", names.account_of("s.account_id")),
             Column("since", Kind.INSTANT, "When it was created or opened again.", "since"),
             Column(
                 "until", Kind.INSTANT, "When it was closed; still open: the year 9999.", "until"

@@ -1,7 +1,7 @@
 """Reports on cases that went wrong: opened again, escalated, or without a right to support."""
 
 from models.columns import Kind
-from store.reports.cases import IS_ESCALATED, NAMES, OPEN, OWNER_ID, WHICH, WHOSE
+from store.reports.cases import IS_ESCALATED, NAMES, OPEN, WHICH, WHOSE
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
@@ -17,7 +17,6 @@ def reopened_escalated(d: Dialect) -> Report:
         order="is_closed, created_date desc",
         columns=(
             *WHICH,
-            OWNER_ID,
             *WHOSE,
             Column("is_closed", Kind.FLAG, "Whether it is closed by now.", "c.is_closed"),
             IS_ESCALATED,

@@ -26,10 +26,12 @@ def work_orders(d: Dialect) -> Report:
             Column("subject", Kind.TEXT, "Its subject.", "w.subject"),
             Column("status", Kind.TEXT, "Its status.", "w.status"),
             Column("priority", Kind.TEXT, "Its priority.", "w.priority"),
+            Column("owner_id", Kind.TEXT, "The user or queue that owns it.", "w.owner_id"),
             Column("owner", Kind.TEXT, names.SAYS_OWNER, names.OWNER),
             Column("account_id", Kind.TEXT, "The customer.", "w.account_id"),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
-            Column("case_number", Kind.TEXT, "The case that it is for.", "c.case_number"),
+            Column("case_id", Kind.TEXT, "The case that it is for.", "w.case_id"),
+            Column("case_number", Kind.TEXT, "That case's number.", "c.case_number"),
             Column("territory_id", Kind.TEXT, "Its service territory.", "w.service_territory_id"),
             Column("territory", Kind.TEXT, names.SAYS_TERRITORY, names.TERRITORY),
             Column("contract_id", Kind.TEXT, "Its service contract.", "w.service_contract_id"),
@@ -53,15 +55,19 @@ WHERE {_OPEN}""",
 
 def work_orders_by(d: Dialect) -> Report:
     sides = {
-        "status": ("w.status", ""),
-        "territory": (names.TERRITORY, names.territory("w")),
-        "contract": ("coalesce(s.name, w.service_contract_id)", _CONTRACT),
-        "owner": (f"coalesce({names.OWNER}, w.owner_id)", names.owner("w")),
+        "status": ("w.status", "NULL", ""),
+        "territory": (names.TERRITORY, "w.service_territory_id", names.territory("w")),
+        "contract": (
+            "coalesce(s.name, w.service_contract_id)",
+            "w.service_contract_id",
+            _CONTRACT,
+        ),
+        "owner": (f"coalesce({names.OWNER}, w.owner_id)", "w.owner_id", names.owner("w")),
     }
     arms = "\nUNION ALL ".join(
-        f"SELECT '{name}' AS dimension, {value} AS value, CASE WHEN {_is_overdue(d)} THEN 1 END"
-        f" AS overdue FROM work_orders w {join} WHERE {_OPEN}"
-        for name, (value, join) in sides.items()
+        f"SELECT '{name}' AS dimension, {value} AS value, {value_id} AS value_id,"
+        f" CASE WHEN {_is_overdue(d)} THEN 1 END AS overdue FROM work_orders w {join} WHERE {_OPEN}"
+        for name, (value, value_id, join) in sides.items()
     )
     return Report(
         name="work_orders_by",
@@ -73,8 +79,14 @@ def work_orders_by(d: Dialect) -> Report:
         columns=(
             Column("dimension", Kind.TEXT, "status, territory, contract or owner.", "dimension"),
             Column("value", Kind.TEXT, "Which status, ...; empty: none.", "value"),
+            Column(
+                "value_id",
+                Kind.TEXT,
+                "The Id of a territory, contract or owner: two of one name have a row each.",
+                "value_id",
+            ),
             Column("open", Kind.WHOLE, "Open work orders.", "count(*)"),
             Column("overdue", Kind.WHOLE, "Overdue ones among them.", "count(overdue)"),
         ),
-        body=f"FROM (\n{arms}\n) o GROUP BY dimension, value",
+        body=f"FROM (\n{arms}\n) o GROUP BY dimension, value, value_id",
     )

@@ -52,6 +52,10 @@ def test_the_tool_asks_by_conditions(host: Host, pulled: Place) -> None:
     calls = pulled.org.requests()["total"]
     told = host.told("query_report", report="open_cases", where=["priority=High"], limit=2)
     assert {row["priority"] for row in told["rows"]} <= {"High"}
+    none = host.told("query_report", report="open_cases", where=["priority=Nobody"])
+    assert none["rows"] == []
+    assert none["as_of"] == told["as_of"] is not None
+    assert host.told("query_report", report="milestones")["as_of"] is None
     said = host.refusal("query_report", report="open_cases", where=["colour=red"])
     assert "report open_cases has no column colour: id, case_number" in said
     assert "age_days takes a whole number" in host.refusal(

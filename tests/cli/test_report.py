@@ -46,9 +46,21 @@ def test_a_report_fits_a_terminal(read: Desk, name: str) -> None:
     title, heads, *_ = lines.splitlines()
     assert (done.code, title) == (0, CATALOG[name].title)
     assert max(map(len, done.out.splitlines())) <= 80
-    assert "fresh as of 20" in done.out or "0 of 0 rows" in done.out
+    assert "fresh as of 20" in done.out
     told = {*heads.lower().split(), *hidden.replace(",", " ").split()}
     assert told == {one.name for one in CATALOG[name].columns}
+
+
+def test_none_is_told_from_never_read(read: Desk, bare: Desk, migrated_sqlite: Path) -> None:
+    """An empty answer is as old as what was read; of what was never read, it says that."""
+    nobody = ("report", "open_cases", "--where", "priority=Nobody")
+    assert "0 of 0 rows, fresh as of 20" in read.run(*nobody).out
+    assert read.run(*nobody, "--count").said == ""
+    shutil.copy(migrated_sqlite, bare.folder / "scsync.db")
+    for more in ((), ("--count",), ("--csv",)):
+        done = bare.run("report", "milestones", *more)
+        assert "not all of CaseMilestone, Case was read to its end" in done.said
+        assert "fresh as of" not in done.out
 
 
 def test_indexes_are_made_by_the_first_who_asks(

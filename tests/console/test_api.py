@@ -256,6 +256,8 @@ def test_a_report_is_listed_read_and_filtered(http: TestClient, place: Place) ->
     status = every["rows"][0]["status"]
     chosen = http.get(url, params={"where": f"status={status}"}).json()["rows"]
     assert chosen == [one for one in every["rows"] if one["status"] == status]
+    none = http.get(url, params={"where": "status=Nobody"}).json()
+    assert (none["rows"], none["fresh_as_of"]) == ([], every["rows"][0]["fresh_as_of"])
     huge = "9" * 30
     for query in ("where=status", "where=bogus=1", "order=bogus", f"where=age_days={huge}"):
         assert http.get(f"{url}?{query}").status_code == 422

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import itertools
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,13 +11,16 @@ from contextlib import ExitStack, closing
 from copy import copy
 from datetime import datetime, timedelta
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from console.pages.charted import charts_of
 from emulator.server import Emulator
 from models.api_key import Scope
+from models.columns import Kind
 from models.finding import FindingKind
 from models.incident import IncidentKind
 from models.outbox import CommandState
@@ -33,6 +38,7 @@ from store import (
     runs,
     watermarks,
 )
+from store.reports import CATALOG, Column
 from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
@@ -334,6 +340,33 @@ def test_records_are_found_by_their_id(browser: Browser, cases: list[str]) -> No
     browser.see(f"/records/Csae/{cases[0]}", 404)
 
 
+def test_what_a_record_was_before_bears_names(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """The owner then and the owner now, each leading to its record; an unknown one keeps its Id."""
+    change = text(
+        "INSERT INTO record_history (sobject, record_id, field, old_value, new_value, changed_at)"
+        " VALUES ('Case', :case, 'owner_id', :old, :new, '2026-01-02T00:00:00.000Z')"
+    )
+    with place.app.store.begin() as tx:
+        users = tx.exec_driver_sql("SELECT id, name FROM users ORDER BY id LIMIT 2").all()
+        was = [*(user_id for user_id, _ in users), "005000000000000AAA"]
+        for old, new in itertools.pairwise(was):
+            tx.execute(change, {"case": cases[22], "old": old, "new": new})
+    shown = unescape(browser.see(f"/records/Case/{cases[22]}"))
+    past = shown.partition('id="past-head"')[2]
+    for user_id, name in users:
+        assert f'<a href="/records/User/{user_id}">{name}</a>' in past
+    assert f'<td class="wrap">{was[-1]}</td>' in past
+
+
+def test_what_has_not_ended_bears_no_date(browser: Browser) -> None:
+    """The year 9999 is for comparisons; a person sees that there is no end."""
+    shown = browser.see("/reports/open_spells?until>=9999-01-01T00:00:00Z")
+    assert "<td>-</td>" in shown
+    assert "9999-12-31" not in shown
+
+
 def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Place) -> None:
     """The file holds what the page counts; a column that is none is said."""
     shown = browser.see("/reports/open_cases?column=priority&sign=!%3D&value=High&order=subject")
@@ -397,14 +430,108 @@ def test_a_page_beyond_the_last_is_the_last(browser: Browser) -> None:
     assert page == pages != "1"
 
 
+def test_an_empty_report_says_how_old_it_is(browser: Browser, place: Place) -> None:
+    """No violated milestone is good news only once all of them were read."""
+    shown = browser.see("/reports/open_cases?priority=Nobody")
+    assert "Fresh as of" in shown
+    with place.app.store.begin() as tx:
+        tx.exec_driver_sql("UPDATE scsync_watermarks SET skipped = 'gone' WHERE sobject = 'Case'")
+    try:
+        shown = browser.see("/reports/open_cases?priority=Noone")
+    finally:
+        with place.app.store.begin() as tx:
+            tx.exec_driver_sql("UPDATE scsync_watermarks SET skipped = NULL WHERE sobject = 'Case'")
+    assert "Not all of it was read to its end" in shown
+    assert "Fresh as of" not in shown
+
+
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     """From open cases by status to the cases themselves, as many as were counted."""
     with place.app.store.read() as tx:
         _, rows = reports.rows(tx, "open_cases_by", where={"dimension": "status"})
     shown = browser.see("/reports/open_cases_by?dimension=status")
-    (_, status, number, *_) = rows[0]
+    (_, status, _, number, *_) = rows[0]
     leads = next(one for one in Page(shown).links if one == f"/reports/open_cases?status={status}")
     assert f"{number} rows" in browser.see(leads)
+
+
+@pytest.mark.parametrize(
+    ("figures", "records", "number"),
+    [("open_cases_by", "open_cases", "cases"), ("work_orders_by", "work_orders", "open")],
+)
+def test_a_figure_of_one_name_leads_by_its_id(
+    browser: Browser, place: Place, figures: str, records: str, number: str
+) -> None:
+    """Two customers may bear one name, and an owner whom the store does not know has none."""
+    with place.app.store.read() as tx:
+        columns, rows = reports.rows(tx, figures, where={"value_id!=": ""}, order="dimension")
+    named = [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
+    for row in {one["dimension"]: one for one in named}.values():
+        leads = f"/reports/{records}?{row['dimension']}_id={row['value_id']}"
+        listed = browser.see(f"/reports/{figures}?dimension={row['dimension']}")
+        assert leads in Page(listed).links
+        assert f"{row[number]} rows" in browser.see(leads)
+    alike = {"dimension": "owner", "value": "Kim", number: 1}
+    answer = SimpleNamespace(
+        columns=[Column(name, Kind.TEXT, "", "") for name in (*alike, "value_id")],
+        rows=[(*alike.values(), "005A"), (*alike.values(), "005B")],
+        total=2,
+    )
+    (chart,) = charts_of(CATALOG[figures], {"dimension": "owner"}, lambda *_, **__: answer)
+    assert (chart.labels, chart.series[0].values) == (("Kim", "Kim"), (1, 1))
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_report_has_a_picture(browser: Browser, name: str) -> None:
+    """Of its own figures, or of how many of its rows are of which kind."""
+    assert specs(browser.see(f"/reports/{name}"))
+
+
+def test_a_picture_is_of_what_the_page_is_filtered_by(browser: Browser, place: Place) -> None:
+    """Hours are drawn as hours, a series for each priority; the backlog has its own course."""
+    with place.app.store.read() as tx:
+        columns, rows = reports.rows(tx, "response_times", where={"metric": "resolution"})
+        _, tallied = reports.tally(tx, "open_cases", "age_band", where={"priority": "High"})
+        _, days = reports.rows(tx, "cases_by_day", limit=100)
+    hours, days = (
+        [dict(zip([one.name for one in columns], row, strict=True)) for row in rows],
+        days[::-1],
+    )
+    (chart,) = specs(browser.see("/reports/response_times?metric=resolution"))
+    drawn = {
+        (label, series["name"]): value
+        for series in chart["series"]
+        for label, value in zip(chart["labels"], series["values"], strict=True)
+        if value is not None
+    }
+    assert drawn == {(one["month"], one["priority"]): one["average_hours"] for one in hours}
+    (chart,) = specs(browser.see("/reports/open_cases?priority=High"))
+    assert dict(zip(chart["labels"], chart["series"][0]["values"], strict=True)) == dict(tallied)
+    _, chart = specs(browser.see("/reports/cases_by_day"))
+    assert chart["series"][0]["values"][-30:] == [row[3] for row in days][-30:]
+    assert specs(browser.see("/reports/open_spells?priority=High")) == []
+
+
+def test_what_ends_soon_is_drawn_by_when() -> None:
+    """In the order of time, whatever is most; of what is over there is no such picture."""
+    counted = SimpleNamespace(
+        columns=[Column(name, Kind.WHOLE, "", "") for name in ("ends_within", "rows")],
+        rows=[(None, 7), (90, 4), (30, 2)],
+        total=3,
+    )
+
+    def ask(_: str, where: dict[str, str], *, tally: str | None = None) -> Any:
+        assert where["state"] == "active"
+        return counted if tally == "ends_within" else pytest.fail("only what is active ends")
+
+    (chart,) = charts_of(CATALOG["entitlements"], {"state": "active"}, ask)
+    assert chart.labels == ("within 30 days", "61 to 90 days", "later or never")
+    assert chart.series[0].values == (2, 4, 7)
+    assert [*charts_of(CATALOG["entitlements"], {"state": "expired"}, ask)] == []
+
+
+def specs(page: str) -> list[dict[str, Any]]:
+    return [json.loads(str(one["data-chart"])) for one in Page(page).all("canvas")]
 
 
 def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> None:

@@ -42,6 +42,21 @@ def test_required_and_closed_go_together(desk):
         assert row["CreatedDate"] <= row["SystemModstamp"] <= "2026-06-01T12:00:00.000+0000"
 
 
+def test_versions_of_an_article_tell_its_counts(desk):
+    """To how many cases it is attached, and how often it was looked at."""
+    query = "SELECT Id, CaseAssociationCount, TotalViewCount FROM Knowledge__ka"
+    articles = {row["Id"]: row for row in desk.query_rows(query)}
+    versions = desk.query_rows(
+        "SELECT KnowledgeArticleId, ArticleCaseAttachCount, ArticleTotalViewCount"
+        " FROM Knowledge__kav WHERE PublishStatus = 'Online'"
+    )
+    assert any(row["ArticleCaseAttachCount"] for row in versions)
+    for row in versions:
+        article = articles[row["KnowledgeArticleId"]]
+        assert row["ArticleCaseAttachCount"] == article["CaseAssociationCount"]
+        assert row["ArticleTotalViewCount"] == article["TotalViewCount"]
+
+
 def test_planted_totals_are_what_a_roll_up_would_say(desk):
     """Touching a line recomputes its contract: nothing may change."""
     line = desk.query_rows("SELECT Id, ServiceContractId FROM ContractLineItem LIMIT 1")[0]

@@ -48,6 +48,9 @@ def desk(request: pytest.FixtureRequest) -> "Desk":
     return found
 
 
+NAMED_TWICE = "Schmidt & Sons"
+
+
 class Desk:
     """A store, what the org holds, and which cases came back."""
 
@@ -89,6 +92,7 @@ class Desk:
         self._act("update", "Case", id=opened[0], fields={"IsEscalated": True})
         said = {"ParentId": opened[1], "CommentBody": "Soon.", "IsPublished": True}
         self._act("create", "CaseComment", fields=said)
+        self._name_alike(org, opened[:-1])
         (late,) = self._ids(org, "SELECT CaseId FROM CaseMilestone WHERE IsCompleted = false", 1)
         self._act("update", "Case", id=late, fields={"IsStopped": True})
         for order in self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 4):
@@ -104,6 +108,13 @@ class Desk:
             self._act("update", "Entitlement", id=rights[place], fields=fields)
             self._act("update", "ServiceContract", id=contracts[place], fields=fields)
         return rights, contracts[5]
+
+    def _name_alike(self, org: Emulator, opened: list[str]) -> None:
+        """Have two customers with open cases bear one name."""
+        cases = org.run(lambda it: it.query_rows("SELECT Id, AccountId FROM Case"))
+        customers = sorted({case["AccountId"] for case in cases if case["Id"] in opened} - {None})
+        for customer in customers[:2]:
+            self._act("update", "Account", id=customer, fields={"Name": NAMED_TWICE})
 
     def _ids(self, org: Emulator, query: str, most: int) -> list[str]:
         rows = org.run(lambda it: it.query_rows(f"{query} ORDER BY Id LIMIT {most}"))

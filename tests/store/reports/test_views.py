@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from store import reports
+from store.engine import Store
 from store.reports import CATALOG
-from tests.store.reports.conftest import Desk
+from tests.store.reports.conftest import NAMED_TWICE, Desk
 from tests.store.reports.truth import REPORTS, Rows
 
-HALF_A_CENT = 0.006  # averages and sums are rounded, or added in another order
+# Averages and sums are rounded, or added in another order.
+HALF_A_CENT, HALF_A_TENTH = 0.006, 0.051
 
 
 def told(desk: Desk, name: str, **asked: Any) -> Rows:
@@ -43,11 +45,15 @@ def test_a_view_says_what_the_org_holds(desk: Desk, name: str) -> None:
     theirs = sorted(([row[key] for key in keys] for row in truth), key=repr)
     assert len(ours) == len(theirs)
     for mine, other in zip(ours, theirs, strict=True):
-        assert [_near(a, b) for a, b in zip(mine, other, strict=True)] == mine, (mine, other)
+        near = [_near(*both) for both in zip(keys, mine, other, strict=True)]
+        assert near == mine, (mine, other)
+    blank = [key for key in keys if all(row[key] is None for row in truth)]
+    assert not blank, "nothing was compared with nothing"
 
 
-def _near(mine: Any, other: Any) -> Any:
-    if isinstance(mine, float) and abs(mine - other) < HALF_A_CENT:
+def _near(key: str, mine: Any, other: Any) -> Any:
+    tolerance = HALF_A_TENTH if key == "working_minutes" else HALF_A_CENT
+    if isinstance(mine, float) and other is not None and abs(mine - other) < tolerance:
         return mine
     return other
 
@@ -61,6 +67,29 @@ def test_a_view_says_how_fresh_it_is(desk: Desk, name: str) -> None:
     stamps = [marks[source] for source in CATALOG[name].sources]
     oldest = min(datetime.fromisoformat(one) if isinstance(one, str) else one for one in stamps)
     assert {row["fresh_as_of"] for row in told(desk, name)} == {oldest}
+    with desk.store.read() as tx:
+        assert reports.fresh(tx, name) == oldest
+
+
+def test_what_was_never_read_is_as_old_as_nothing(store: Store) -> None:
+    """An empty report of an empty store is no answer, and says so."""
+    with store.begin() as tx:
+        assert reports.fresh(tx, "milestones") is None
+        mark = "INSERT INTO scsync_watermarks (sobject, finished_at) VALUES ('{}', '{}')"
+        tx.exec_driver_sql(mark.format("Case", "2026-01-02T00:00:00.000Z"))
+        assert reports.fresh(tx, "milestones") is None
+        tx.exec_driver_sql(mark.format("CaseMilestone", "2026-01-01T00:00:00.000Z"))
+        assert reports.fresh(tx, "milestones") == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_two_of_one_name_have_a_row_each(desk: Desk) -> None:
+    """And each leads to its own cases alone, by its Id."""
+    alike = {"dimension": "account", "value": NAMED_TWICE}
+    rows = told(desk, "open_cases_by", where=alike)
+    assert len({row["value_id"] for row in rows}) == len(rows) == 2
+    for row in rows:
+        cases = told(desk, "open_cases", where={"account_id": row["value_id"]})
+        assert (len(cases), {case["account"] for case in cases}) == (row["cases"], {NAMED_TWICE})
 
 
 def test_tombstones_are_left_out(desk: Desk) -> None:

@@ -9,6 +9,8 @@ from emulator.server import Emulator
 
 Record = dict[str, Any]
 Rows = list[dict[str, Any]]
+Side = tuple[str, str | None, str | None]
+"""A dimension, a value in it, and the value's Id."""
 
 _ASKED = {
     "User": "Id Name IsActive UserType",
@@ -128,26 +130,23 @@ def open_cases(t: Truth, now: datetime) -> Rows:
 
 
 def open_cases_by(t: Truth, now: datetime) -> Rows:
-    sides: dict[str, Callable[[Record], str | None]] = {
-        "age": lambda case: _band(_days(case["CreatedDate"], now) or 0),
-        "status": lambda case: case["Status"],
-        "priority": lambda case: case["Priority"],
-        "owner": lambda case: t.owner(case) or case["OwnerId"],
-        "account": lambda case: t.account(case) or case["AccountId"],
-    }
-    groups: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
+    groups: dict[Side, list[Record]] = defaultdict(list)
     for case in t.open:
-        for name, value in sides.items():
-            groups[name, value(case)].append(case)
+        groups["age", _band(_days(case["CreatedDate"], now) or 0), None].append(case)
+        groups["status", case["Status"], None].append(case)
+        groups["priority", case["Priority"], None].append(case)
+        groups["owner", t.owner(case) or case["OwnerId"], case["OwnerId"]].append(case)
+        groups["account", t.account(case) or case["AccountId"], case["AccountId"]].append(case)
     return [
         {
             "dimension": dimension,
             "value": value,
+            "value_id": value_id,
             "cases": len(cases),
             "escalated": sum(case["IsEscalated"] for case in cases),
             "oldest_days": max(_days(case["CreatedDate"], now) or 0 for case in cases),
         }
-        for (dimension, value), cases in groups.items()
+        for (dimension, value, value_id), cases in groups.items()
     ]
 
 
@@ -217,7 +216,9 @@ def milestones(t: Truth, now: datetime) -> Rows:
                 "case_number": case["CaseNumber"],
                 "subject": case["Subject"],
                 "priority": case["Priority"],
+                "owner_id": case["OwnerId"],
                 "owner": t.owner(case),
+                "account_id": case["AccountId"],
                 "account": t.account(case),
                 "milestone": t.kind(one),
                 "milestone_type_id": one["MilestoneTypeId"],
@@ -341,6 +342,7 @@ def cases_without_entitlement(t: Truth, now: datetime) -> Rows:
                 "subject": case["Subject"],
                 "status": case["Status"],
                 "priority": case["Priority"],
+                "owner_id": case["OwnerId"],
                 "owner": t.owner(case),
                 "account_id": case["AccountId"],
                 "account": t.account(case),
@@ -367,6 +369,7 @@ def service_contracts(t: Truth, now: datetime) -> Rows:
                 "name": one["Name"],
                 "account_id": one["AccountId"],
                 "account": t.account(one),
+                "owner_id": one["OwnerId"],
                 "owner": t.owner(one),
                 "start_date": one["StartDate"],
                 "end_date": one["EndDate"],
@@ -397,9 +400,11 @@ def work_orders(t: Truth, now: datetime) -> Rows:
             "subject": one["Subject"],
             "status": one["Status"],
             "priority": one["Priority"],
+            "owner_id": one["OwnerId"],
             "owner": t.owner(one),
             "account_id": one["AccountId"],
             "account": t.account(one),
+            "case_id": one["CaseId"],
             "case_number": t.cases.get(one["CaseId"], {}).get("CaseNumber"),
             "territory_id": one["ServiceTerritoryId"],
             "territory": t.find("ServiceTerritory", one["ServiceTerritoryId"]).get("Name"),
@@ -416,22 +421,24 @@ def work_orders(t: Truth, now: datetime) -> Rows:
 
 
 def work_orders_by(t: Truth, now: datetime) -> Rows:
-    groups: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
+    groups: dict[Side, list[Record]] = defaultdict(list)
     for one in (order for order in t["WorkOrder"] if not order["IsClosed"]):
-        contract = t.find("ServiceContract", one["ServiceContractId"])
-        groups["status", one["Status"]].append(one)
-        territory = t.find("ServiceTerritory", one["ServiceTerritoryId"])
-        groups["territory", territory.get("Name")].append(one)
-        groups["contract", contract.get("Name") or one["ServiceContractId"]].append(one)
-        groups["owner", t.owner(one) or one["OwnerId"]].append(one)
+        territory_id, contract_id = one["ServiceTerritoryId"], one["ServiceContractId"]
+        territory = t.find("ServiceTerritory", territory_id).get("Name")
+        contract = t.find("ServiceContract", contract_id).get("Name")
+        groups["status", one["Status"], None].append(one)
+        groups["territory", territory or territory_id, territory_id].append(one)
+        groups["contract", contract or contract_id, contract_id].append(one)
+        groups["owner", t.owner(one) or one["OwnerId"], one["OwnerId"]].append(one)
     return [
         {
             "dimension": dimension,
             "value": value,
+            "value_id": value_id,
             "open": len(ones),
             "overdue": sum(_is_overdue(one, now) for one in ones),
         }
-        for (dimension, value), ones in groups.items()
+        for (dimension, value, value_id), ones in groups.items()
     ]
 
 
@@ -444,6 +451,7 @@ def articles(t: Truth, now: datetime) -> Rows:
             "language": one["Language"],
             "publish_status": one["PublishStatus"],
             "validation_status": one["ValidationStatus"],
+            "owner_id": one["OwnerId"],
             "owner": t.owner(one),
             "cases": one["ArticleCaseAttachCount"],
             "created_date": one["CreatedDate"],
@@ -505,8 +513,14 @@ def reopened_escalated(t: Truth, now: datetime) -> Rows:
         {
             "id": case["Id"],
             "case_number": case["CaseNumber"],
+            "subject": case["Subject"],
+            "status": case["Status"],
+            "priority": case["Priority"],
+            "owner_id": case["OwnerId"],
             "owner": t.owner(case),
+            "account_id": case["AccountId"],
             "account": t.account(case),
+            "created_date": case["CreatedDate"],
             "is_closed": case["IsClosed"],
             "is_escalated": case["IsEscalated"],
             "escalated_at": t.escalated.get(case["Id"]),
@@ -530,7 +544,9 @@ def open_spells(t: Truth, now: datetime) -> Rows:
             "case_number": case["CaseNumber"],
             "priority": case["Priority"],
             "owner_id": case["OwnerId"],
+            "owner": t.owner(case),
             "account_id": case["AccountId"],
+            "account": t.account(case),
             "since": case["CreatedDate"],
             "until": case["ClosedDate"] if case["IsClosed"] else ENDLESS,
         }
