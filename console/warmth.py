@@ -42,6 +42,10 @@ def _keep(parts: App, answers: Answers, ending: Event) -> None:
             _go_round(parts, answers, ending)
         except StoreError as error:
             log.warning("console.not_warmed", why=str(error))
+        except Exception as error:
+            # Pages show it to whoever opens them; that they are warmed goes on.
+            parts.watch.unforeseen(error)
+            log.error("console.not_warmed", exc_info=error)
         rest = max(_REST, (time.monotonic() - begun) * _SHARE)
         answers.shown_for = max(answers.shown_for, 2 * rest)
         ending.wait(rest)

@@ -116,6 +116,19 @@ def test_the_first_who_looks_does_not_wait(place: Place) -> None:
     assert asked == {}
 
 
+def test_what_nobody_foresaw_is_told_and_does_not_end_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round breaks off, the next one comes."""
+    monkeypatch.setattr(warmth, "_REST", 0.01)
+    monkeypatch.setattr(warmth, "_SHARE", 1)
+    told: list[BaseException] = []
+    monkeypatch.setattr(place.app.watch, "_report", told.append)
+    monkeypatch.setattr(type(place.app), "overview", lambda *_: 1 / 0)
+    with warmth.kept(place.app, Answers(place.app.store)):
+        eventually(lambda: len(told) > 1)
+
+
 def test_a_store_that_does_not_answer_is_asked_again(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
