@@ -201,15 +201,6 @@ _ROWS = {
 }
 
 
-_RECORDS = {
-    "account_id": "Account",
-    "case_id": "Case",
-    "entitlement_id": "Entitlement",
-    "user_id": "User",
-}
-_OWNERS = {"005": "User", "00G": "Group"}
-
-
 def charts_of(report: Report, where: Mapping[str, str], ask: Ask) -> Iterator[Chart]:
     """Draw a report under what it is filtered by; what would not show that is left out."""
     for drawing in _DRAWINGS.get(report.name, ()):
@@ -248,13 +239,6 @@ def drill(report: Report) -> Callable[[Mapping[str, Any]], str | None]:
         return None
 
     return address
-
-
-def record(column: str, value: Any) -> str | None:
-    """Name the object that a column refers to, where the store holds such records."""
-    if not value:
-        return None
-    return _OWNERS.get(str(value)[:3]) if column == "owner_id" else _RECORDS.get(column)
 
 
 def _to(name: str, column: str, value: Any) -> str:

@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute
 from console.access.route import route
 from console.answers import PAGE, Answers
 from console.pages import desk
-from console.pages.charted import charts_of, drill, record
+from console.pages.cells import Cells
+from console.pages.charted import charts_of, drill
 from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
@@ -54,6 +55,7 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
         pages = -(-answer.total // PAGE)
         if page > pages > 0:  # as when rows have gone since the page before
             page, answer = pages, answers.get(report.name, where, order, pages)
+        names = [one.name for one in answer.columns]
         return show(
             request,
             parts,
@@ -62,8 +64,8 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
             wrong=wrong,
             typed=request.query_params if wrong else {},
             report=report,
-            columns=answer.columns[:-1],
-            rows=[row[:-1] for row in answer.rows],
+            cells=Cells(report),
+            rows=[dict(zip(names, row, strict=True)) for row in answer.rows],
             fresh=answer.fresh,
             total=answer.total,
             page=page,
@@ -74,8 +76,6 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
             link=_Links(report, where, order),
             charts=[one for one in charts_of(report, where, ask) if not one.is_empty],
             drill=drill(report),
-            record=record,
-            named=lambda row: {one.name: row[at] for at, one in enumerate(report.columns)},
         )
 
     def as_csv(request: Request) -> Response:

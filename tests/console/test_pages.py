@@ -445,6 +445,50 @@ def test_an_empty_report_says_how_old_it_is(browser: Browser, place: Place) -> N
     assert "Fresh as of" not in shown
 
 
+LEADS = {
+    "owner": "owner_id",
+    "account": "account_id",
+    "agent": "user_id",
+    "entitlement": "entitlement_id",
+    "contract": "contract_id",
+    "territory": "territory_id",
+    "work_order_number": "id",
+    "article_number": "id",
+    "contract_number": "id",
+}
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_names_lead_to_records_and_ids_stand_last(
+    browser: Browser, place: Place, name: str
+) -> None:
+    """What people read comes first: a case by its number, a customer by its name."""
+    report = CATALOG[name]
+    with place.app.store.read() as tx:
+        columns, (first, *_) = reports.rows(tx, name, limit=1)
+    row = dict(zip([one.name for one in columns], first, strict=True))
+    links = Page(browser.see(f"/reports/{name}")).links
+    heads = [link.partition("order=")[2].partition("+")[0] for link in links if "order=" in link]
+    ids = [one.name for one in report.columns if one.name == "id" or one.name.endswith("_id")]
+    assert heads[len(report.columns) - len(ids) : len(report.columns)] == ids
+    table = unescape(browser.see(f"/reports/{name}")).partition('id="rows-head"')[2]
+    for called, id_of in LEADS.items():
+        if called in row and row.get(id_of) and row[called] not in {None, row[id_of]}:
+            assert re.search(
+                rf'href="/records/\w+/{row[id_of]}">{re.escape(row[called])}</a>', table
+            )
+
+
+def test_a_milestone_leads_to_its_case(browser: Browser, place: Place) -> None:
+    """Not the promise is what somebody opens, but the case that it is about."""
+    with place.app.store.read() as tx:
+        _, ((record_id, case_id, number, state, *_), *_) = reports.rows(tx, "milestones", limit=1)
+    shown = browser.see("/reports/milestones").partition('id="rows-head"')[2]
+    row = shown.partition('<th scope="row">')[2].partition("</tr>")[0]
+    assert row.startswith(f'<a href="/records/Case/{case_id}">{number}</a></th>')
+    assert row.index(state) < row.index(f"/records/CaseMilestone/{record_id}")
+
+
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     """From open cases by status to the cases themselves, as many as were counted."""
     with place.app.store.read() as tx:

@@ -40,7 +40,7 @@ def test_an_error_that_nobody_foresaw_is_counted_and_reported(
     told: list[BaseException] = []
     assert place.app.figures
     monkeypatch.setattr(place.app.watch, "_report", told.append)
-    monkeypatch.setattr("console.probes.look", lambda _: 1 / 0)
+    monkeypatch.setattr("console.probes.judge", lambda _: 1 / 0)
     assert http.get("/readyz").status_code == 500
     assert [type(one) for one in told] == [ZeroDivisionError]
     counted = place.app.figures.registry.get_sample_value("scsync_unforeseen_errors_total")

@@ -19,6 +19,7 @@ from emulator.server import Emulator
 from models import CATALOG as OBJECTS
 from store.reports import CATALOG
 from tests.console.chromium import Visitor, visiting
+from tests.worker.conftest import eventually
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 PAGES = (
@@ -34,6 +35,17 @@ PAGES = (
     "/accounts/guide",
     "/accounts/doctor",
 )
+SEEN = ("case number", "state", "minutes left", "target date", "milestone", "owner", "account")
+"""Of a milestone, the first of them on a telephone."""
+MANY_BARS = """() => {
+  const canvas = document.querySelector("canvas"), spec = JSON.parse(canvas.dataset.chart);
+  spec.labels = Array.from({ length: 24 }, (_, at) => `Somebody ${at}`);
+  spec.series[0].values = spec.labels.map((_, at) => at + 1);
+  canvas.dataset.chart = JSON.stringify(spec);
+  drawAll();
+  const names = Chart.getChart(canvas).scales.y;
+  return [names.getLabelItems().length, names.height];
+}"""
 PATIENCE = 20_000  # ms: bounds a wait that ends as soon as what it waits for is there
 
 
@@ -227,6 +239,27 @@ def test_every_page_can_be_used_by_everybody(
             )
             assert shown == drawn, path
     assert faults == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_what_matters_is_in_sight(chromium: Browser, site: Site, width: int, scheme: str) -> None:
+    """Of a promise, whose it is and whether it is broken; of a picture, the name of each bar."""
+    with visiting(chromium, site.base, width=width, scheme=scheme) as visitor:
+        wait_for_rows(visitor)
+        page = visitor.page
+        # An answer of before the first pull is shown for a moment.
+        eventually(
+            lambda: visitor.go("/reports/milestones").get_by_role("columnheader").count() > 2
+        )
+        heads = [page.get_by_role("columnheader").get_by_text(name, exact=True) for name in SEEN]
+        for head in heads[: len(SEEN) if width > 1000 else 2]:
+            box = head.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= width
+        visitor.go("/reports/open_cases_by?dimension=owner")
+        named, height = page.evaluate(MANY_BARS)
+        assert named == 24
+        assert height / named > 14, "names lie upon each other"
 
 
 def test_the_keyboard_leads_through_a_page(visitor: Visitor) -> None:
