@@ -26,6 +26,7 @@ from pipelines.actions import (
     offered,
 )
 from pipelines.prose import plain
+from pipelines.submit import submitted
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -118,7 +119,8 @@ def _write(
     with ctx.app() as parts:
         words = [str(found.verb), found.sobject, *rest]
         command = parse_words(words, None, parts)
-        receipts = parts.desk.submit([mannered(command, manners)])
+        beside = submitted(ctx.operator, parts.clock)
+        receipts = parts.desk.submit([mannered(command, manners)], beside=beside)
         announce(ctx, parts)
     show_receipts(ctx, receipts, json=json)
 

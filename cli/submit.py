@@ -20,6 +20,7 @@ from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.receipts import Progress, Receipt
 from pipelines.rehearsal import Calls, Rehearsal
+from pipelines.submit import submitted
 from worker import broker as brokers
 from worker.actors import declare
 from worker.app import App
@@ -95,12 +96,14 @@ def _rehearsal(parts: App, words: list[str], file: str | None, key: str | None) 
 def _accepted(
     ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
 ) -> Iterator[Iterable[Receipt]]:
+    beside = submitted(ctx.operator, parts.clock)
     if file is None:
-        yield parts.desk.submit([parse_words(words, key, parts)])
+        yield parts.desk.submit([parse_words(words, key, parts)], beside=beside)
         return
     with ExitStack() as stack:
         with _lines(file) as lines, _told(ctx) as report:
-            receipts = stack.enter_context(parts.desk.submit_lines(lines, report=report))
+            stored = parts.desk.submit_lines(lines, report=report, beside=beside)
+            receipts = stack.enter_context(stored)
         yield receipts
 
 
