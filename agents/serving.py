@@ -13,6 +13,7 @@ from agents.guard import Guard, holder
 from agents.server import Agents
 from console.access.door import Door
 from console.serving import HOST, QuietServer, address_for, bind, quiet
+from worker import supervisor
 from worker.app import App
 
 PATH = "/mcp"
@@ -82,6 +83,7 @@ class Serving:
             loop = asyncio.get_running_loop()
             for number in _SIGNALS:
                 loop.add_signal_handler(number, self.stop)
+            supervisor.tell("READY=1")
             ready()
             await self._server.serve(sockets=[self._socket])
             await asyncio.to_thread(self._agents.stop)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from agents.reading import Arguments
-from console.api.submission import submitted
 from models.action import Action, Verb
 from models.command import Command, Op
 from models.outbox import FAILED, FINISHED, CommandState, OutboxEntry
 from pipelines.receipts import Receipt, Refused
+from pipelines.submit import submitted
 from pipelines.validate import NEW_VERSION
 from salesforce.errors import NotFound
 from store import outbox
@@ -40,7 +40,7 @@ def submit(parts: App, action: Action, given: Arguments, operator: str) -> Recei
     """Hand the command in; what will not do is refused with every reason."""
     try:
         command = command_of(action, given)
-        beside = submitted(operator, parts)
+        beside = submitted(operator, parts.clock)
         (receipt,) = parts.desk.submit([command], operator=operator, beside=beside)
     except Refused as error:
         found = [problem for refusal in error.refusals for problem in refusal.problems]

@@ -62,7 +62,8 @@ def register(app: typer.Typer, panel: str) -> None:
         """Stop all calls of an account; its grant, commands and watermarks are kept."""
         ctx = context(typer_context)
         with _opened(ctx, name) as parts:
-            _known(linking.stop(parts.store, parts.name), parts.name)
+            noted = ctx.noted(parts, "account.suspend", parts.name)
+            _known(linking.stop(parts.store, parts.name, noted=noted), parts.name)
         _tell(ctx.line, json, {"account": parts.name, "state": "suspended"})
 
     @group.command(epilog="Example: scsync accounts resume default")
@@ -70,7 +71,8 @@ def register(app: typer.Typer, panel: str) -> None:
         """Let a suspended account work again."""
         ctx = context(typer_context)
         with _opened(ctx, name) as parts:
-            _known(linking.resume(parts.store, parts.name), parts.name)
+            noted = ctx.noted(parts, "account.resume", parts.name)
+            _known(linking.resume(parts.store, parts.name, noted=noted), parts.name)
         _tell(ctx.line, json, {"account": parts.name, "state": "linked"})
 
     @group.command(epilog="Example: scsync accounts unlink default")
@@ -78,7 +80,7 @@ def register(app: typer.Typer, panel: str) -> None:
         """Revoke an account's grant and forget it; rows and commands stay."""
         ctx = context(typer_context)
         with _opened(ctx, name) as parts:
-            revoked = parts.unlink()
+            revoked = parts.unlink(ctx.noted(parts, "account.unlink", parts.name))
         done = {"account": parts.name, "state": "unlinked", "revoked": revoked}
         _tell(ctx.line, json, done)
         if not revoked:
@@ -96,9 +98,9 @@ def _register_rename(group: typer.Typer) -> None:
         ctx = context(typer_context)
         load(ctx.config, account=new)  # refuses what can be no name
         with _opened(ctx, old) as parts:
-            url = parts.settings.database_url
+            store, url, who = parts.store, parts.settings.database_url, ctx.operator
             try:
-                renaming.rename(parts.store, url, parts.name, new, clock=parts.clock)
+                renaming.rename(store, url, parts.name, new, operator=who, clock=parts.clock)
             except repointing.AtWork:
                 raise _at_work(parts.name) from None
         if json:
@@ -144,7 +146,7 @@ def _register_repoint(group: typer.Typer) -> None:
             if not json:
                 _say_cost(ctx, move)
             if yes:
-                _repoint(parts, move, discard=discard_commands)
+                _repoint(ctx, parts, move, discard=discard_commands)
         if json:
             print_json({**vars(move), "done": yes})
         elif yes:
@@ -162,7 +164,8 @@ def _rekey(ctx: Context) -> int:
         keys.add()
     for name in places.known(ctx.settings.database_url):
         with _opened(ctx, name) as parts:
-            done += rekeying.rekey(parts.store, keys)
+            noted = ctx.noted(parts, "account.rekey", parts.name)
+            done += rekeying.rekey(parts.store, keys, noted=noted)
     if isinstance(keys, Keys):
         keys.drop()
     return done
@@ -176,9 +179,10 @@ def _say_cost(ctx: Context, move: repointing.Move) -> None:
     ctx.line("  the grant is forgotten: the account is to be linked again, to the new org only")
 
 
-def _repoint(parts: App, move: repointing.Move, *, discard: bool) -> None:
+def _repoint(ctx: Context, parts: App, move: repointing.Move, *, discard: bool) -> None:
+    who, clock = ctx.operator, parts.clock
     try:
-        repointing.repoint(parts.store, move, discard=discard, clock=parts.clock)
+        repointing.repoint(parts.store, move, operator=who, discard=discard, clock=clock)
     except repointing.AtWork:
         raise _at_work(move.account) from None
     except repointing.CommandsOpen:

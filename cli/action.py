@@ -25,6 +25,7 @@ from pipelines.actions import (
     answer,
 )
 from pipelines.prose import plain
+from pipelines.submit import submitted
 from worker.app import App
 
 
@@ -122,7 +123,9 @@ def _write(
     json: bool,
 ) -> None:
     command = parse_words(ctx, parts, [str(found.verb), found.sobject, *rest])
-    receipts = parts.desk.submit([mannered(command, manners)], operator=ctx.operator)
+    beside = submitted(ctx.operator, parts.clock)
+    given = [mannered(command, manners)]
+    receipts = parts.desk.submit(given, operator=ctx.operator, beside=beside)
     announce(ctx, parts)
     show_receipts(ctx, receipts, json=json)
 

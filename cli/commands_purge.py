@@ -1,18 +1,21 @@
 """`scsync commands purge`: finished commands cleared away, their numbers kept."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
 from cli.commands_choice import Yes, confirm
-from cli.context import Json, context, print_json
+from cli.context import Context, Json, context, print_json
 from cli.prose import age
 from config.settings import ConfigError
+from models.columns import instant_text
 from models.outbox import FINISHED, CommandState
 from store import listing, tallies
 from store.listing import Choice
+from worker.app import App
 
 
 def register(group: typer.Typer) -> None:
@@ -45,13 +48,21 @@ def register(group: typer.Typer) -> None:
             with parts.store.read() as tx:
                 number = listing.number(tx, Choice(states=states, before=before))
             confirm(number, "delete", yes=yes)
-            gone = {str(one): tallies.clear(parts.store, one, before=before) for one in states}
+            gone = {str(one): _clear(ctx, parts, one, before) for one in states}
         if json:
             print_json({"purged": gone, "kept": number - sum(gone.values())})
             return
         ctx.line(f"purged: {', '.join(f'{n:,} {one}' for one, n in gone.items())}")
         if (kept := number - sum(gone.values())) > 0:
             ctx.line(f"{kept:,} stay: open commands depend on them")
+
+
+def _clear(ctx: Context, parts: App, state: CommandState, before: datetime) -> int:
+    def note(tx: Connection, number: int) -> None:
+        detail = {"commands": number, "before": instant_text(before)}
+        ctx.noted(parts, "command.purge", state, detail)(tx)
+
+    return tallies.clear(parts.store, state, before=before, noted=note)
 
 
 def _or(states: Sequence[CommandState]) -> str:

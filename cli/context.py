@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,13 +17,14 @@ import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from cli import codes
 from config import logs
 from config.settings import ConfigError, Settings, load
 from models import declare
 from salesforce.errors import SalesforceError
-from store import places
+from store import audit, places
 from store.accounts import DEFAULT
 from worker.app import App
 
@@ -72,6 +73,17 @@ class Context:
         except (OSError, KeyError):  # a container may run as a user that nobody has named
             name = f"user {os.getuid()}"
         return f"{name} at a shell"
+
+    def noted(
+        self, parts: App, act: str, subject: str, detail: Mapping[str, Any] | None = None
+    ) -> Callable[[Connection], None]:
+        """Make what notes an act, to be called in the transaction in which it is done."""
+
+        def note(tx: Connection) -> None:
+            now = parts.clock()
+            audit.note(tx, operator=self.operator, act=act, subject=subject, detail=detail, now=now)
+
+        return note
 
     def open(self, *, new: bool = False) -> App:
         """Make the parts of the account; only a new one may lack a store."""

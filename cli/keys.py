@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -10,8 +10,9 @@ from cli.context import Json, context, print_json
 from cli.prose import age
 from config.settings import ConfigError
 from models.api_key import RESERVED, ApiKey, Scope
+from models.columns import instant_text
 from pipelines.prose import EXAMPLES, stamp
-from store import audit, keys
+from store import keys
 
 Name = Annotated[str, typer.Argument(help="What the audit calls its holder.")]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,59}")
@@ -52,10 +53,9 @@ def _register_make(group: typer.Typer) -> None:
             until = now + expires if expires is not None else None
             with parts.store.begin() as tx:
                 key = keys.make(tx, _named(name), wanted, now=now, expires_at=until)
-                detail = {"scopes": sorted(wanted), "expires_at": str(until) if until else None}
-                audit.note(
-                    tx, operator=ctx.operator, act="key.make", subject=name, detail=detail, now=now
-                )
+                detail: dict[str, Any] = {"scopes": sorted(wanted)}
+                detail |= {"expires_at": instant_text(until)} if until else {}
+                ctx.noted(parts, "key.make", name, detail)(tx)
         if json:
             print_json({"name": name, "key": key, "scopes": sorted(wanted), "expires_at": until})
             return
@@ -100,7 +100,7 @@ def _register_revoke(group: typer.Typer) -> None:
             with parts.store.begin() as tx:
                 if not keys.revoke(tx, name, now=now):
                     raise ConfigError(f"no key in use is named {name}: see scsync keys list")
-                audit.note(tx, operator=ctx.operator, act="key.revoke", subject=name, now=now)
+                ctx.noted(parts, "key.revoke", name)(tx)
         if json:
             print_json({"name": name, "revoked_at": now})
         else:

@@ -14,7 +14,7 @@ from config.settings import ConfigError
 from models.action import ACTIONS
 from models.linked_account import GrantKind
 from pipelines.guide import callback_url
-from pipelines.link import Linked
+from pipelines.link import Linked, Noted
 from pipelines.outlook import Outlook, outlook
 from pipelines.terms import Terms
 from salesforce.authorize import Authorization
@@ -63,14 +63,15 @@ def register(app: typer.Typer, panel: str) -> None:
         if account is not None:
             ctx.account = account
         with ctx.app(new=True) as parts:
+            noted = ctx.noted(parts, "account.link", parts.name)
             if refresh_token_stdin:
-                linked = parts.link(_read_token())
+                linked = parts.link(_read_token(), noted)
             elif client_credentials:
-                linked = _by_client_credentials(parts)
+                linked = _by_client_credentials(parts, noted)
             elif jwt_key is not None and username is not None:
-                linked = _by_jwt(parts, jwt_key, username)
+                linked = _by_jwt(parts, noted, jwt_key, username)
             else:
-                linked = _by_person(ctx, parts, in_browser=in_browser)
+                linked = _by_person(ctx, parts, noted, in_browser=in_browser)
             if not json:
                 _show(ctx, linked)
             seen = _looked(ctx, parts)
@@ -87,11 +88,11 @@ def _read_token() -> str:
     return token
 
 
-def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:
+def _by_person(ctx: Context, parts: App, noted: Noted, *, in_browser: bool | None) -> Linked:
     """Go by the token that somebody put into the settings, else by the browser."""
     given = ctx.settings.refresh_token
     if given is not None and in_browser is None and parts.name == DEFAULT:
-        if linked := _from_settings(parts, given.get_secret_value()):
+        if linked := _from_settings(parts, noted, given.get_secret_value()):
             return linked
         ctx.say("SCSYNC_REFRESH_TOKEN has made a link before, and may be spent: approve anew")
     port = ctx.settings.callback_port
@@ -101,34 +102,34 @@ def _by_person(ctx: Context, parts: App, *, in_browser: bool | None) -> Linked:
         answer = browser.pasted(authorization, ctx.say)
     else:
         answer = browser.visit(authorization, port, ctx.say)
-    with parts.linker() as linker:
+    with parts.linker(noted) as linker:
         return linker.by_approval(authorization.finish(linker.http, answer))
 
 
-def _from_settings(parts: App, token: str) -> Linked | None:
+def _from_settings(parts: App, noted: Noted, token: str) -> Linked | None:
     """Link by the settings' token; None if it has made a link before, and may be spent."""
     try:
-        return parts.link_from_settings()
+        return parts.link_from_settings(noted)
     except GrantDead as error:
         if error.code != "WRONG_SECRET_KEY":
             raise
-    return parts.link(token)  # what made the last link is lost with the key; the org knows
+    return parts.link(token, noted)  # what made the last link is lost with the key; the org knows
 
 
-def _by_client_credentials(parts: App) -> Linked:
+def _by_client_credentials(parts: App, noted: Noted) -> Linked:
     if parts.settings.client_secret is None:
         raise ConfigError("--client-credentials needs SCSYNC_CLIENT_SECRET, the consumer secret")
-    with parts.linker() as linker:
+    with parts.linker(noted) as linker:
         return linker.by_terms(Terms(GrantKind.CLIENT_CREDENTIALS))
 
 
-def _by_jwt(parts: App, key: Path, username: str) -> Linked:
+def _by_jwt(parts: App, noted: Noted, key: Path, username: str) -> Linked:
     try:
         private_key = read_private(key)
     except OSError as error:
         raise ConfigError(f"{key}: {error.strerror}") from None
     terms = Terms(GrantKind.JWT, username, parts.settings.audience, private_key)
-    with parts.linker() as linker:
+    with parts.linker(noted) as linker:
         return linker.by_terms(terms)
 
 

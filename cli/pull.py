@@ -65,6 +65,10 @@ def cycle(ctx: Context, parts: App, objects: list[str], *, backfill: bool = Fals
     parts.describes.look_again(model.sobject for model in models)
     results = {model.sobject: Pulled(sobject=model.sobject, outcome=None) for model in models}
     until = time.monotonic() + _PATIENCE
+    if backfill:
+        with parts.store.begin() as tx:
+            for model in models:
+                ctx.noted(parts, "object.backfill", model.sobject)(tx)
     with progress.shown(ctx.err) as shown:
         while models:
             puller = parts.puller(shown.report)

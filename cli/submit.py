@@ -19,6 +19,7 @@ from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.receipts import Progress, Receipt
 from pipelines.rehearsal import Calls, Rehearsal
+from pipelines.submit import submitted
 from worker import broker as brokers
 from worker.actors import declare
 from worker.app import App
@@ -97,13 +98,16 @@ def _rehearsal(
 def _accepted(
     ctx: Context, parts: App, words: list[str], file: str | None, key: str | None
 ) -> Iterator[Iterable[Receipt]]:
+    beside = submitted(ctx.operator, parts.clock)
     if file is None:
         command = parse_words(ctx, parts, words, key)
-        yield parts.desk.submit([command], operator=ctx.operator)
+        yield parts.desk.submit([command], operator=ctx.operator, beside=beside)
         return
     with ExitStack() as stack:
         with _lines(file) as lines, _told(ctx) as report:
-            stored = parts.desk.submit_lines(lines, operator=ctx.operator, report=report)
+            stored = parts.desk.submit_lines(
+                lines, operator=ctx.operator, report=report, beside=beside
+            )
             receipts = stack.enter_context(stored)
         yield receipts
 

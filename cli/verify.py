@@ -53,6 +53,8 @@ def compare(
             try:
                 found = verifier.compare(model)
                 if repair and found.differences:
+                    with parts.store.begin() as tx:
+                        ctx.noted(parts, "object.repair", model.sobject, dict(found.causes))(tx)
                     found = _repaired(ctx, verifier, model, found)
                 results.append(found)
             except Skip as reason:

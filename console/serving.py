@@ -14,6 +14,7 @@ import uvicorn
 
 from config.settings import ConfigError
 from store import keys
+from worker import supervisor
 from worker.app import App
 
 HOST = "127.0.0.1"
@@ -76,6 +77,7 @@ class Serving:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.stop)
+            supervisor.tell("READY=1")
             ready()
             await self._server.serve(sockets=[self._socket])
 

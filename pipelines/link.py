@@ -42,7 +42,7 @@ _UNKNOWN_TOKEN = frozenset({"unsupported_token_type", "invalid_token", "invalid_
 
 
 def unnoted(_tx: Connection) -> None:
-    """Note nothing: whoever sits at the machine has its own history."""
+    """Note nothing: what the settings say is nobody's act."""
 
 
 @dataclass(frozen=True)

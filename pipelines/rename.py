@@ -4,17 +4,20 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 
 from pipelines.repoint import AtWork
 from salesforce.errors import Misconfigured
-from store import accounts, orgs, places
+from store import accounts, audit, orgs, places
 from store.engine import Store
 from store.places import StillOpen
 
 log = structlog.get_logger()
 
 
-def rename(store: Store, url: str, old: str, new: str, *, clock: Callable[[], datetime]) -> None:
+def rename(
+    store: Store, url: str, old: str, new: str, *, operator: str, clock: Callable[[], datetime]
+) -> None:
     """Do it; raises `AtWork`, and then has changed nothing. The store is closed afterwards.
 
     Where a file had to be moved and the machine died before, the same call finishes the work.
@@ -25,15 +28,22 @@ def rename(store: Store, url: str, old: str, new: str, *, clock: Callable[[], da
             raise AtWork
         if not accounts.rename(tx, old, new) and accounts.org(tx, new) is None:
             raise Misconfigured(f"account {old} was never linked", remedy="Run scsync link.")
-        places.rename_schema(tx, old, new)
+        _note(tx, old, new, operator=operator, now=clock())
+        places.rename_schema(tx, old, new)  # the last: no table is found by the old name after it
     store.close()
     try:
         places.move_file(url, old, new)
     except StillOpen:
         with store.begin() as tx:
             accounts.rename(tx, new, old)
+            _note(tx, new, old, operator=operator, now=clock())
         raise AtWork from None
     log.info("account.renamed", account=new, before=old)
+
+
+def _note(tx: Connection, before: str, name: str, *, operator: str, now: datetime) -> None:
+    detail = {"before": before}
+    audit.note(tx, operator=operator, act="account.rename", subject=name, detail=detail, now=now)
 
 
 def _refuse(url: str, old: str, new: str) -> None:

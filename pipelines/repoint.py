@@ -13,7 +13,7 @@ import structlog
 
 from salesforce.errors import Misconfigured
 from salesforce.ids import to_18
-from store import accounts, orgs
+from store import accounts, audit, orgs
 from store.engine import Store
 
 log = structlog.get_logger()
@@ -55,15 +55,26 @@ def look(store: Store, name: str, to: str) -> Move:
         return Move(name, org_id, wanted, orgs.rows(tx), orgs.open_commands(tx))
 
 
-def repoint(store: Store, move: Move, *, discard: bool, clock: Callable[[], datetime]) -> None:
+def repoint(
+    store: Store, move: Move, *, operator: str, discard: bool, clock: Callable[[], datetime]
+) -> None:
     """Do it; raises `AtWork` or `CommandsOpen`, and then has changed nothing."""
     now = clock()
     with store.begin() as tx:
         if orgs.is_at_work(tx, now):
             raise AtWork
-        if orgs.open_commands(tx) and not discard:
+        given_up = orgs.open_commands(tx)
+        if given_up and not discard:
             raise CommandsOpen
         message = f"meant for org {move.org_id}; the account was repointed to {move.to}"
         orgs.let_go(tx, message, now=now)
         accounts.repoint(tx, move.account, move.to)
+        audit.note(
+            tx,
+            operator=operator,
+            act="account.repoint",
+            subject=move.account,
+            detail={"to": move.to, "before": move.org_id, "discarded": given_up},
+            now=now,
+        )
     log.info("account.repointed", account=move.account, org=move.to, before=move.org_id)

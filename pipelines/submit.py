@@ -25,7 +25,7 @@ from pipelines.receipts import Progress, Receipt, Receipts
 from pipelines.rehearsal import Rehearsal
 from pipelines.validate import Problem
 from pipelines.watch import NOBODY, Watch
-from store import dependencies, lanes, outbox, revival
+from store import audit, dependencies, lanes, outbox, revival
 from store.engine import Store
 from store.outbox import Row
 
@@ -34,6 +34,20 @@ Beside = Callable[[Connection, Receipts], None]
 """What else is written in the transaction that stores a submission."""
 _NOTHING: Beside = lambda _tx, _receipts: None  # noqa: E731 - a default
 _Checked: TypeAlias = tuple[OutboxEntry, Row | None, list[Problem]]
+
+
+def submitted(operator: str, clock: Clock) -> Beside:
+    """Say who handed commands in, in the transaction that stores them."""
+
+    def note(tx: Connection, receipts: Receipts) -> None:
+        first = next(iter(receipts), None)
+        if first is None:
+            return
+        detail = {"commands": receipts.total, "repeated": receipts.repeated}
+        act, now = "command.submit", clock()
+        audit.note(tx, operator=operator, act=act, subject=first.id, detail=detail, now=now)
+
+    return note
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Tallies: finished commands are cleared away by their age, and how many there were is kept."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
@@ -59,12 +59,23 @@ def forget(
     return Forgotten(len(gone), (last.finished_at, last.seq))
 
 
-def clear(store: Store, state: CommandState, *, before: datetime) -> int:
-    """Forget all of one state that ended before an instant, in short transactions."""
+def clear(
+    store: Store,
+    state: CommandState,
+    *,
+    before: datetime,
+    noted: Callable[[Connection, int], None],
+) -> int:
+    """Forget all of one state that ended before an instant, in short transactions.
+
+    Each that forgets some notes how many.
+    """
     number, reached = 0, None
     while True:
         with store.begin() as tx:
             found = forget(tx, state, before=before, beyond=reached)
+            if found.commands:
+                noted(tx, found.commands)
         number, reached = number + found.commands, found.reached
         if reached is None:
             return number

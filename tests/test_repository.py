@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 IGNORED = [".git", *(ROOT / ".gitignore").read_text().replace("/", "").split()]
@@ -169,10 +170,26 @@ def test_compose_and_systemd_give_scsync_time_to_finish() -> None:
     """scsync finishes within 10 s of SIGTERM; whoever stops it waits longer than that."""
     assert "stop_grace_period: 15s" in read("docker-compose.yml")
     units = list((ROOT / "deploy/systemd").glob("*.service"))
-    assert len(units) == 3
+    assert len(units) == 5
     for unit in units:
         assert "TimeoutStopSec=15" in unit.read_text()
         assert "Restart=always" in unit.read_text()
+
+
+def test_what_is_scaled_out_has_a_console() -> None:
+    """By compose and by systemd: else there is no page, no /readyz, and nothing to scrape."""
+    services = yaml.safe_load(read("docker-compose.yml"))["services"]
+    console, pod = services["console"], services[services["console"]["network_mode"][8:]]
+    served = re.fullmatch(
+        r"scsync console --host 0\.0\.0\.0 --port (\d+)", " ".join(console["command"])
+    )
+    assert served
+    assert pod["ports"] == [f"127.0.0.1:{served[1]}:{served[1]}"]
+    assert console["environment"]["SCSYNC_CONSOLE_TOKEN"].startswith("${SCSYNC_CONSOLE_TOKEN:?")
+    assert "\nSCSYNC_CONSOLE_TOKEN=" in read(".env.example")
+    units = [unit.read_text() for unit in (ROOT / "deploy/systemd").glob("*.service")]
+    started = {found for unit in units for found in re.findall(r"ExecStart=\S+/scsync (.*)", unit)}
+    assert started == {"up", "scheduler", "worker", "console", "mcp --http"}
 
 
 def test_every_setting_in_the_example_is_one_of_ours() -> None:

@@ -367,7 +367,7 @@ class App:
     def holder(self) -> str:
         return f"{self.process}/{uuid4().hex[:8]}"
 
-    def link_from_settings(self) -> Linked | None:
+    def link_from_settings(self, noted: Noted = unnoted) -> Linked | None:
         """Link the first account by SCSYNC_REFRESH_TOKEN, unless this token has done so before."""
         token = self.settings.refresh_token
         if token is None or self.name != accounts.DEFAULT:
@@ -380,15 +380,15 @@ class App:
                 now = common(tx, self.clock)
                 mine = leases.hold(tx, _LINKING, owner=owner, now=now, span=_LINK_LEASE)
             if mine:
-                return self._link_as(owner, secret)
+                return self._link_as(owner, secret, noted)
             time.sleep(0.1)
         return None
 
-    def _link_as(self, owner: str, secret: str) -> Linked | None:
+    def _link_as(self, owner: str, secret: str, noted: Noted) -> Linked | None:
         try:
             # Another may have linked between our look and our lease.
             wanted = needs_link(secret, store=self.store, cipher=self.cipher, name=self.name)
-            return self.link(secret) if wanted else None
+            return self.link(secret, noted) if wanted else None
         except GrantDead as error:
             error.remedy = f"{error.remedy} {_FROM_SETTINGS}"
             raise
@@ -396,10 +396,10 @@ class App:
             with self.store.begin() as tx:
                 leases.drop(tx, _LINKING, owner=owner)
 
-    def link(self, refresh_token: str) -> Linked:
+    def link(self, refresh_token: str, noted: Noted = unnoted) -> Linked:
         """Link the account by a refresh token."""
         _ = self.scopes
-        with self.linker() as linker:
+        with self.linker(noted) as linker:
             return linker.by_refresh_token(refresh_token)
 
     @property
@@ -444,10 +444,10 @@ class App:
             alive.keep_alive(vault, grant=grant, http=http, witness=witness)
         return True
 
-    def unlink(self) -> bool:
+    def unlink(self, noted: Noted = unnoted) -> bool:
         """Revoke the account's grant and forget it; False when it may live on at Salesforce."""
         with httpx.Client(timeout=30, verify=trust()) as http:
-            return unlink(self.name, store=self.store, cipher=self.cipher, http=http)
+            return unlink(self.name, store=self.store, cipher=self.cipher, http=http, noted=noted)
 
     def close(self) -> None:
         """Let go of what was opened."""

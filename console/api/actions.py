@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from console.access.route import route
 from console.api.forms import Key, ReceiptDocument, Text, WriteForm
 from console.api.operation import Asked, Operation, json_body
-from console.api.submission import KEY, receipt, submitted
+from console.api.submission import KEY, receipt
 from console.api.values import within_range
 from console.problems import Problem
 from models.action import ACTIONS, Action, Verb, by_action_name
@@ -27,6 +27,7 @@ from pipelines.actions import (
     StoreAnswers,
     answer,
 )
+from pipelines.submit import submitted
 from worker.app import App
 
 
@@ -142,7 +143,7 @@ def _write(action: Action) -> Any:
                 raise Problem(422, f"{KEY} and the body name different keys")
             form["idempotency_key"] = key
         command = Command.from_json({"op": action.verb, "sobject": action.sobject, **form})
-        beside = submitted(asked.operator, parts)
+        beside = submitted(asked.operator, parts.clock)
         (found,) = parts.desk.submit([command], operator=asked.operator, beside=beside)
         return receipt(found)
 

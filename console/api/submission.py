@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import Connection
 from starlette.requests import Request
 
 from console.api.forms import CommandForm, Key, ReceiptDocument, ReceiptsDocument
@@ -13,33 +12,14 @@ from console.api.operation import JSON, Asked, Body, Operation, decoded
 from console.problems import Problem
 from models.api_key import Scope
 from models.command import Command
-from pipelines.receipts import Receipt, Receipts
-from pipelines.submit import Beside
-from store import audit
+from pipelines.receipts import Receipt
+from pipelines.submit import submitted
 from worker.app import App
 
 NDJSON = "application/x-ndjson"
 KEY = "Idempotency-Key"
 Several = Annotated[list[CommandForm], Meta(min_length=1)]
 Lines = Annotated[str, Meta(min_length=1, description="one command, as JSON, a line")]
-
-
-def submitted(operator: str, parts: App) -> Beside:
-    """Say who handed commands in, in the transaction that stores them."""
-
-    def note(tx: Connection, receipts: Receipts) -> None:
-        first = next(iter(receipts))
-        detail = {"commands": receipts.total, "repeated": receipts.repeated}
-        audit.note(
-            tx,
-            operator=operator,
-            act="command.submit",
-            subject=first.id,
-            detail=detail,
-            now=parts.clock(),
-        )
-
-    return note
 
 
 def receipt(one: Receipt) -> dict[str, Any]:
@@ -51,7 +31,7 @@ def _submit(parts: App, asked: Asked) -> dict[str, Any]:
     key = asked.request.headers.get(KEY)
     commands = [Command.from_json(form) for form in _keyed(forms, key, is_one=is_one)]
     receipts = parts.desk.submit(
-        commands, operator=asked.operator, beside=submitted(asked.operator, parts)
+        commands, operator=asked.operator, beside=submitted(asked.operator, parts.clock)
     )
     if is_one:
         return receipt(receipts[0])

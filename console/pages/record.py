@@ -8,7 +8,6 @@ from starlette.routing import BaseRoute
 
 from config.settings import ConfigError
 from console.access.route import route
-from console.api.submission import submitted
 from console.pages import proposal
 from console.pages.frame import back, form, pulled, show
 from console.problems import Problem
@@ -18,6 +17,7 @@ from pipelines import kin, typed
 from pipelines.describes import Describes
 from pipelines.receipts import Refused
 from pipelines.record import stored
+from pipelines.submit import submitted
 from salesforce.describe import Describe
 from salesforce.ids import is_id, to_18
 from store import accounts, listing
@@ -106,7 +106,7 @@ def _proposed(request: Request, parts: App) -> Response:
         **proposal.manners(given),
     }
     operator = request.state.operator
-    beside = submitted(operator, parts)
+    beside = submitted(operator, parts.clock)
     try:
         command = Command.from_json(asked)
         (receipt,) = parts.desk.submit([command], operator=operator, beside=beside)

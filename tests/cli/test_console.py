@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import httpx
+import pytest
 
 from tests.cli.conftest import SCSYNC, Desk
 from tests.cli.test_daemon import running
@@ -33,6 +34,28 @@ def test_the_verb_serves_until_told(desk: Desk) -> None:
         assert httpx.get(f"{url}/healthz").text == "ok\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("words", [("console",), ("mcp", "--http")])
+def test_systemd_hears_that_it_listens(desk: Desk, words: tuple[str, ...]) -> None:
+    """Not before: whatever is started after it may ask at once."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(desk.folder / "notify"))
+        systemd.settimeout(20)
+        with subprocess.Popen(
+            [SCSYNC, *words, "--port", "0", "--json"],
+            cwd=desk.folder,
+            env=desk.env() | {"NOTIFY_SOCKET": str(desk.folder / "notify")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert systemd.recv(64) == b"READY=1"
+            assert process.stdout
+            url = json.loads(process.stdout.readline())["url"]
+            assert httpx.get(url, timeout=20).status_code < 500
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
 
 
 def test_the_daemon_serves_it_too(desk: Desk) -> None:

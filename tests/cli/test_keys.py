@@ -38,7 +38,8 @@ def test_a_revoked_key_is_listed_as_such(place: Desk) -> None:
     assert (again.code, "no key in use is named bot" in again.said) == (2, True)
     with closing(Store(place.settings["DATABASE_URL"])) as store, store.read() as tx:
         acts = [(one.act, one.subject) for one in audit.latest(tx, limit=9)]
-        (last, _) = audit.latest(tx, limit=9)
+        last, first = audit.latest(tx, limit=9)
+    assert first.detail == {"scopes": ["read"]}
     assert acts == [("key.revoke", "bot"), ("key.make", "bot")]
     assert last.operator.endswith(" at a shell")
     assert "choose another name" in place.run("keys", "make", "bot").said

@@ -7,6 +7,7 @@ import pytest
 
 from emulator.server import Emulator
 from tests.cli.conftest import Desk, login
+from tests.cli.test_audit import acts
 
 
 @pytest.fixture
@@ -29,6 +30,10 @@ def test_a_renamed_account_goes_on_under_its_name(office: Desk) -> None:
     assert status["objects"]["User"]["rows"] > 0
     assert office.run("--account", "acme_europe", "pull", "User").code == 0
     assert office.run("--account", "acme", "status").code == 2
+    assert acts(office, "acme_europe") == [
+        ("account.link", "acme", None),
+        ("account.rename", "acme_europe", {"before": "acme"}),
+    ]
 
 
 def test_what_cannot_be_renamed_stays_as_it_is(bare: Desk, org: Emulator) -> None:
@@ -53,3 +58,5 @@ def test_what_cannot_be_renamed_stays_as_it_is(bare: Desk, org: Emulator) -> Non
     names = [one["name"] for one in bare.run("accounts", "list", "--json").document()]
     assert names == ["acme", "beta"]
     assert bare.run("accounts", "rename", "acme", "gamma").code == 0
+    renamed = [(name, detail["before"]) for _, name, detail in acts(bare, "gamma")[1:]]
+    assert renamed == [("gamma", "acme"), ("acme", "gamma"), ("gamma", "acme")]

@@ -6,6 +6,7 @@ from typing import Any
 
 from emulator.server import Emulator
 from tests.cli.conftest import Desk, login
+from tests.cli.test_audit import acts
 
 
 def _refreshed(org: Emulator) -> tuple[str, str]:
@@ -40,6 +41,8 @@ def test_a_refreshed_sandbox_is_followed_by_an_explicit_verb(bare: Desk, own_org
     done = bare.run("accounts", "repoint", "--to", new_org, "--yes", "--discard-commands")
     assert (done.code, "next: scsync link" in done.out) == (0, True)
     assert bare.run("status").code == 3
+    noted = {"to": new_org, "before": told.out.split(" from org ")[1].split()[0], "discarded": 1}
+    assert acts(bare)[1:] == [("account.repoint", "default", noted)]
     for table in ("cases", "accounts", "scsync_watermarks", "scsync_descriptions"):
         assert _rows(bare, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
     assert bare.run("commands", "show", waiting, "--json").document()["state"] == "discarded"

@@ -588,6 +588,18 @@ def test_an_account_is_suspended_and_resumed(browser: Browser, place: Place) -> 
     assert "local" in browser.see("/accounts")
 
 
+def test_acts_at_a_shell_are_listed_beside_ours(browser: Browser, place: Place) -> None:
+    """Each as it is: what it has no detail of is not said to be None."""
+    detail = {"scopes": ["read", "submit"], "expires_at": None}
+    with place.app.store.begin() as tx:
+        now, who = place.app.clock(), "ada at a shell"
+        audit.note(tx, operator=who, act="key.make", subject="bot", detail=detail, now=now)
+    shown = browser.see("/accounts")
+    for part in ("wherever they were done", "ada at a shell", "scopes read, submit"):
+        assert part in shown
+    assert "expires_at" not in shown
+
+
 def test_the_doctor_comes_on_request(browser: Browser) -> None:
     """It works beside the page, which shows what it has seen."""
     assert "Not examined" in browser.see("/accounts/doctor")

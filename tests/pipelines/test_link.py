@@ -222,7 +222,7 @@ def test_a_repointed_account_takes_the_other_orgs_token_alone(reader: Reader) ->
     """Rows and watermarks of the old org are gone; only the new org may be linked."""
     assert reader.pull("Account").rows_read
     move = repoint.look(reader.store, "default", "00DRM0000000002")
-    repoint.repoint(reader.store, move, discard=False, clock=reader.clock)
+    repoint.repoint(reader.store, move, operator="ada", discard=False, clock=reader.clock)
     assert (reader.count("Account"), reader.mark("Account").since) == (0, None)
     with pytest.raises(Misconfigured, match="belongs to org"):
         reader.link(approve_again(reader.org))
@@ -273,12 +273,12 @@ def test_a_spent_token_that_is_given_revokes_nothing(reader: Reader) -> None:
 def test_another_orgs_token_is_not_spent_to_find_out(reader: Reader) -> None:
     """Refused, it serves after the account was repointed to its org."""
     move = repoint.look(reader.store, "default", "00DRM0000000002")
-    repoint.repoint(reader.store, move, discard=False, clock=reader.clock)
+    repoint.repoint(reader.store, move, operator="ada", discard=False, clock=reader.clock)
     token = approve_again(reader.org)
     with pytest.raises(Misconfigured, match="belongs to org"):
         reader.link(token)
     back = repoint.look(reader.store, "default", reader.org.org.id)
-    repoint.repoint(reader.store, back, discard=False, clock=reader.clock)
+    repoint.repoint(reader.store, back, operator="ada", discard=False, clock=reader.clock)
     reader.link(token)
     assert reader.client.limits()
 
