@@ -25,6 +25,8 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
+        self.texts: dict[str, str] = {}
+        self._named: list[str | None] = []
         self.feed(text)
         assert self.open == []
 
@@ -32,12 +34,19 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
         if tag not in _VOID:
             self.open.append(tag)
+            self._named.append(dict(attrs).get("id"))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self._named.pop()
+
+    def handle_data(self, data: str) -> None:
+        """Keep what stands in elements that have an id."""
+        for name in filter(None, self._named):
+            self.texts[name] = self.texts.get(name, "") + data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.elements if name == tag]
@@ -47,7 +56,10 @@ class Page(HTMLParser):
         """Role and name of what leads a listener through the page."""
         roles = {"section": "region", "nav": "navigation", "form": "form"}
         return [
-            (attrs.get("role") or roles[tag], attrs.get("aria-label"))
+            (
+                attrs.get("role") or roles[tag],
+                attrs.get("aria-label") or self.texts.get(attrs.get("aria-labelledby") or ""),
+            )
             for tag, attrs in self.elements
             if attrs.get("role") == "region" or tag in roles
         ]

@@ -42,9 +42,15 @@ def test_a_console_that_is_gone_is_told_on_its_pages(chromium: Browser, desk: Be
         page.evaluate("refresh()")
         expect(page.get_by_role("status").filter(has_text="Not renewed since")).to_be_visible()
         expect(page.locator(STALE)).to_contain_text("UTC: the console does not answer.")
-        dim = "getComputedStyle(document.querySelector('.foot')).color"
-        shown = "getComputedStyle(document.querySelector('h1')).color"
-        assert page.evaluate(shown) == page.evaluate(dim)
+        dim, title, border = (
+            page.evaluate(f"getComputedStyle(document.querySelector('{one}')).{what}")
+            for one, what in (
+                (".foot", "color"),
+                ("h1", "color"),
+                (".verdict", "borderLeftColor"),
+            )
+        )
+        assert title == border == dim
 
 
 def test_a_session_that_has_ended_is_told_and_heals(chromium: Browser, desk: Bench) -> None:

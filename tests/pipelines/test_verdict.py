@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from console import gauges
+from console.pages.frame import standing
 from models import by_name
 from models.backfill import BackfillMode
 from models.incident import IncidentKind
@@ -87,6 +89,21 @@ def test_what_was_never_read_is_not_well(desk: Bench) -> None:
     assert (silent(desk), verdict(desk).is_ready) == ({}, True)
 
 
+def test_figures_to_alert_on_are_there_from_the_first_attempt(desk: Bench) -> None:
+    """A figure without a sample alerts nobody; what is left out is nobody's business."""
+    fail(desk, "CaseMilestone")
+    desk.clock.advance(hours=1)
+    found = {one.name: dict(one.samples) for one in gauges.read(desk.app)}
+    milestone = ("CaseMilestone",)
+    for name in ("freshness", "verified_age", "silent"):
+        assert found[f"scsync_{name}_seconds"][milestone] == pytest.approx(3600, abs=60), name
+    with desk.app.store.begin() as tx:
+        watermarks.take(tx, *milestone, owner="x", now=desk.clock())
+        watermarks.skip(tx, *milestone, "hidden", owner="x", now=desk.clock())
+    found = {one.name: dict(one.samples) for one in gauges.read(desk.app)}
+    assert milestone not in found["scsync_verified_age_seconds"]
+
+
 def test_a_backfill_is_silent_when_it_does_not_get_on(desk: Bench) -> None:
     """Planned and never begun: like any object; under way: twenty-five minutes without a step."""
     sobject, app = "CaseMilestone", desk.app
@@ -127,6 +144,8 @@ def test_a_suspended_account_wants_a_look(desk: Bench) -> None:
     assert found.cautions == (
         "account default is suspended, nothing is read or sent: scsync accounts resume",
     )
+    overview = desk.app.overview()
+    assert {standing(one, overview) for one in overview.objects} == {"suspended"}
 
 
 def test_rejected_commands_want_a_look(desk: Bench) -> None:
