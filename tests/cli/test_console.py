@@ -50,11 +50,13 @@ def test_systemd_hears_that_it_listens(desk: Desk, words: tuple[str, ...]) -> No
             stderr=subprocess.DEVNULL,
             text=True,
         ) as process:
-            assert systemd.recv(64) == b"READY=1"
-            assert process.stdout
-            url = json.loads(process.stdout.readline())["url"]
-            assert httpx.get(url, timeout=20).status_code < 500
-            process.send_signal(signal.SIGTERM)
+            try:
+                assert systemd.recv(64) == b"READY=1"
+                assert process.stdout
+                url = json.loads(process.stdout.readline())["url"]
+                assert httpx.get(url, timeout=20).status_code < 500
+            finally:
+                process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0
 
 
