@@ -40,6 +40,7 @@ def _keep(parts: App, answers: Answers, ending: Event) -> None:
         begun = time.monotonic()
         try:
             _go_round(parts, answers, ending)
+            log.debug("console.warmed", seconds=round(time.monotonic() - begun, 3))
         except StoreError as error:
             log.warning("console.not_warmed", why=str(error))
         except Exception as error:

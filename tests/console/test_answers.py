@@ -3,18 +3,18 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from console import warmth
 from console.answers import Answer, Answers
-from emulator.server import Emulator
 from store.engine import Store
 from store.reports import CATALOG, BadQuestion
 from tests.console.browsing import browsing, pull
@@ -24,19 +24,16 @@ from tests.worker.conftest import eventually
 ASKED = re.compile(r"report_(\w+)")
 
 
-@pytest.fixture(scope="module")
-def org() -> Iterator[Emulator]:
-    with Emulator(cases=200) as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def place(org: Emulator, sqlite_store_url: str) -> Iterator[Place]:
-    place = Place(org, sqlite_store_url)
-    with closing(place.app):
-        place.app.link_from_settings()
-        pull(place)
-        yield place
+def place(place: Place) -> Place:
+    """The usual one, which has read all that its org has."""
+    place.app.link_from_settings()
+    pull(place)
+    return place
+
+
+def said(lines: Sequence[Mapping[str, Any]], event: str) -> int:
+    return sum(line["event"] == event for line in lines)
 
 
 @contextmanager
@@ -105,9 +102,9 @@ def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
 
 def test_the_first_who_looks_does_not_wait(place: Place) -> None:
     """Where a view takes a second, the console has asked it before the page is opened."""
-    with listening(place.app.store) as asked, browsing(place) as browser:
-        eventually(lambda: asked.keys() == CATALOG.keys())
-        time.sleep(0.5)
+    with capture_logs() as lines, listening(place.app.store) as asked, browsing(place) as browser:
+        eventually(lambda: said(lines, "console.warmed") == 1)
+        assert asked.keys() == CATALOG.keys()
         asked.clear()
         browser.see("/")
         browser.see("/reports")
@@ -138,13 +135,17 @@ def test_a_store_that_does_not_answer_is_asked_again(
     monkeypatch.setattr("console.answers._FRESH", 0.0)
     monkeypatch.setattr("console.answers._REST", 0.0)
     answers = Answers(place.app.store)
-    with listening(place.app.store) as asked, warmth.kept(place.app, answers):
+    with (
+        capture_logs() as lines,
+        listening(place.app.store) as asked,
+        warmth.kept(place.app, answers),
+    ):
         eventually(lambda: asked["work_orders"] > 0)
         with place.app.store.begin() as tx:
             tx.exec_driver_sql("ALTER TABLE scsync_watermarks RENAME TO away")
-        time.sleep(1)
+        eventually(lambda: said(lines, "console.not_warmed") > 0)
         asked.clear()
-        time.sleep(0.5)
+        eventually(lambda: said(lines, "console.not_warmed") > 2)
         assert asked == {}
         with place.app.store.begin() as tx:
             tx.exec_driver_sql("ALTER TABLE away RENAME TO scsync_watermarks")
