@@ -79,7 +79,7 @@ def _reasons(found: Overview) -> Iterator[str]:
         why = found.account.reason or "its grant is dead. Run scsync link."
         yield f"account {found.account.name} cannot work: {why}"
     for incident in found.incidents:
-        if incident.kind == IncidentKind.LOGIN_REFUSED:
+        if incident.kind == IncidentKind.LOGIN_REFUSED and found.account:
             yield f"the login is refused: {incident.message}"
     silent = [one for one in found.objects if one.silent_for]
     if silent and found.account and found.account.state == AccountState.LINKED:
