@@ -56,8 +56,9 @@ class Drained:
     def total(self) -> int:
         return sum(self.settled.values())
 
-    def plus(self, state: CommandState) -> "Drained":
-        return replace(self, settled={**self.settled, state: self.settled.get(state, 0) + 1})
+    def plus(self, state: CommandState, number: int = 1) -> "Drained":
+        so_far = self.settled.get(state, 0)
+        return replace(self, settled={**self.settled, state: so_far + number})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,8 @@ class Pusher:
             looked: datetime | None = None
             while not self.stopping() and done.held_up is None:
                 try:
-                    self.desk.admit()
+                    if refused := self.desk.admit():
+                        done = done.plus(CommandState.REJECTED, refused)
                 except SalesforceError as trouble:  # met while new rows were checked
                     return replace(done, held_up=trouble)
                 crowd = self._crowd()

@@ -95,16 +95,17 @@ class Desk(Rules):
         return self._rehearsed(self._noted(Intake(self).lines(lines), operator))
 
     def admit(self, *, limit: int = 1_000) -> int:
-        """Check rows that other programs inserted: each gets its lane, or a cause for refusal."""
+        """Check rows that other programs inserted: each gets its lane, or a cause for refusal.
+
+        Gives how many were refused.
+        """
         with self.store.read() as tx:
             entries = outbox.unadmitted(tx, limit)
         # Describes may be asked for here, so no transaction is open; two workers may check the
         # same row, and come to the same result.
         clerk = Clerk(self)
         checked = [(entry, *_reread(entry, clerk)) for entry in entries]
-        if checked:
-            self.store.write(lambda tx: self._admitted(tx, checked))
-        return len(entries)
+        return self.store.write(lambda tx: self._admitted(tx, checked)) if checked else 0
 
     def _noted(self, chunks: Iterable[Chunk], operator: str) -> Iterator[Chunk]:
         with refusals.noted(operator, store=lambda: self.store, clock=self.clock):
@@ -152,15 +153,15 @@ class Desk(Rules):
             found.add(len(chunk.ids), fresh)
         return found
 
-    def _admitted(self, tx: Connection, checked: Iterable[_Checked]) -> None:
+    def _admitted(self, tx: Connection, checked: Iterable[_Checked]) -> int:
         if not lanes.may_admit(tx):
-            return
-        for entry, row, found in checked:
-            self._admit(tx, entry, row, found)
+            return 0
+        return sum(self._refused(tx, entry, row, found) for entry, row, found in checked)
 
-    def _admit(
+    def _refused(
         self, tx: Connection, entry: OutboxEntry, row: Row | None, found: list[Problem]
-    ) -> None:
+    ) -> bool:
+        """Give a row its lane; tell whether it was refused instead."""
         waits_for, lost = 0, None
         if row:
             documents = {name: json.loads(getattr(row, name) or "null") for name in DOCUMENTS}
@@ -170,13 +171,13 @@ class Desk(Rules):
             found = [broken(lost)]
         if row is None or found:
             text = "; ".join(str(problem) for problem in found)
-            revival.refuse(tx, entry.id, found[0].code, text, now=self.clock())
-            return
+            return revival.refuse(tx, entry.id, found[0].code, text, now=self.clock())
         settled = {"id", "idempotency_key"}
         values = {name: value for name, value in row._asdict().items() if name not in settled}
         values |= {**documents, "waits_for": waits_for}
         lanes.admit(tx, entry.id, values, now=self.clock())
         follow(tx, Chunk(outbox.columns_of([row])), self.clock())
+        return False
 
 
 def drop_in(

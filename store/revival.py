@@ -85,8 +85,8 @@ def discard(tx: Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
     return [command_id for command_id, _ in gone]
 
 
-def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: datetime) -> None:
-    """Reject a new row, with what waits for it."""
+def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: datetime) -> bool:
+    """Reject a new row, with what waits for it; False when somebody else has looked at it."""
     refused = tx.execute(
         update(commands)
         .where(commands.c.id == command_id, is_new())
@@ -99,6 +99,7 @@ def refuse(tx: Connection, command_id: str, code: str, message: str, *, now: dat
     )
     if refused.rowcount:
         lanes.refresh(tx, dependencies.fail(tx, command_id, now=now), now=now)
+    return refused.rowcount == 1
 
 
 def _failed(tx: Connection, ids: Sequence[str]) -> Sequence[Any]:

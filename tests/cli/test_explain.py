@@ -92,6 +92,17 @@ def test_new_rows_and_a_resting_account_are_told(desk: Desk, case_ids: list[str]
     assert desk.run("push", "--explain", "--json").document()["account"] == "suspended"
 
 
+def test_what_is_refused_before_it_is_sent_is_told(desk: Desk, case_ids: list[str]) -> None:
+    """Rows that other programs inserted end here as well: "nothing was due" would hide them."""
+    assert desk.run("pull", "User").code == 0
+    rows = [("update", "Case", case_ids[0], '{"Priorty": "High"}')] * 1_500
+    with sqlite3.connect(desk.folder / "scsync.db") as db:
+        insert = "INSERT INTO scsync_commands (op, sobject, record_id, fields) VALUES (?, ?, ?, ?)"
+        db.executemany(insert, rows)
+    done = desk.run("push")
+    assert (done.code, done.out.strip()) == (0, "settled: 1,500 rejected; still open: 0")
+
+
 def test_a_thousand_go_in_parcels_and_crowds_by_bulk(place: Desk) -> None:
     """Two hundred a request, above the threshold a job; those with a flow of their own alone."""
     put(
