@@ -121,6 +121,10 @@ def _decode(body: Any, shape: Any, *, writes: bool = False) -> object:
     try:
         return decoder_for(shape).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError(
-            f"not the body that was promised: {error}", code="BROKEN_BODY", outcome_unknown=writes
-        ) from error
+        is_page = bytes(body).lstrip().startswith(b"<")
+        what = (
+            "a web page came instead of an answer: the org is in maintenance, or a proxy answers"
+            if is_page
+            else f"not the body that was promised: {error}"
+        )
+        raise ProtocolError(what, code="BROKEN_BODY", outcome_unknown=writes) from error

@@ -256,7 +256,7 @@ def test_a_damaged_body_leaves_doubt_about_a_write_only(org, client):
 def test_a_good_status_with_a_page_of_html_is_in_doubt_for_a_write(org, client):
     """Maintenance pages come with 200 too."""
     org.on("POST", "sobjects/Case", Answer(200, b"<html>soon</html>"))
-    with pytest.raises(ProtocolError) as caught:
+    with pytest.raises(ProtocolError, match="a web page came instead of an answer") as caught:
         client.create("Case", {"Subject": "x"})
     assert caught.value.outcome_unknown
 
