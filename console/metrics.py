@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from console import gauges
 from worker.app import App
+from worker.figures import told_of
 
 
 def exposition(parts: App, accept: str = "") -> tuple[bytes, str]:
@@ -27,7 +28,7 @@ class _Registry:
         self._parts = parts
 
     def collect(self) -> Iterator[Metric]:
-        yield from map(_family, gauges.read(self._parts))
+        yield from told_of(self._parts.name, map(_family, gauges.read(self._parts)))
         yield from self._parts.figures.registry.collect()
 
 

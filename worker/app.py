@@ -106,7 +106,7 @@ class App:
         """What this process counts and measures, from when somebody first asks for it."""
         from worker.figures import Figures  # noqa: PLC0415 - of most processes nobody asks
 
-        figures = Figures()
+        figures = Figures(self.name)
         self.watch.keep(figures)
         return figures
 

@@ -1,9 +1,12 @@
 """Figures of one process: what it did, how often, and how long that took; names are a contract."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from pipelines.watch import Deed
 
@@ -83,20 +86,32 @@ COUNTS = {
 }
 
 
-class Figures:
-    """Counters and histograms in a registry of their own, and the process's CPU and memory."""
+def told_of(account: str, families: Iterable[Metric]) -> Iterator[Metric]:
+    """Have each sample bear the label `account`: one Prometheus may watch several."""
+    for family in families:
+        family.samples = [
+            one._replace(labels={"account": account, **one.labels}) for one in family.samples
+        ]
+        yield family
 
-    def __init__(self) -> None:
+
+class Figures(Collector):
+    """An account's counters and histograms in this process, and the process's CPU and memory."""
+
+    def __init__(self, account: str) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        self._account = account
+        self._kept = CollectorRegistry()
+        self.registry = CollectorRegistry(support_collectors_without_names=True)
+        self.registry.register(self)
+        ProcessCollector(registry=self._kept)
         self._durations = {
             deed: Histogram(
                 one.name,
                 one.meaning,
                 one.labels,
                 buckets=one.buckets,
-                registry=self.registry,
+                registry=self._kept,
             )
             for deed, one in DURATIONS.items()
         }
@@ -104,9 +119,13 @@ class Figures:
             if one.labels == ("outcome",):
                 self._durations[deed].labels("ok")  # there from the start, as nothing yet
         self._counts = {
-            name: Counter(one.name, one.meaning, one.labels, registry=self.registry)
+            name: Counter(one.name, one.meaning, one.labels, registry=self._kept)
             for name, one in COUNTS.items()
         }
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all that was counted and measured, by the account."""
+        return told_of(self._account, self._kept.collect())
 
     def ended(self, deed: Deed, seconds: float) -> None:
         """Measure a deed, if it is one of those that are measured."""

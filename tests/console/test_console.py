@@ -49,8 +49,8 @@ def test_what_needs_a_person_is_named_everywhere(http: httpx.Client, place: Plac
     shown = http.get("/").text
     assert "3 things need a person." in shown
     assert "&lt;by&gt;" in shown
-    assert figure(http, "scsync_ready") == 0
-    assert figure(http, 'scsync_account_state{state="dead"}') == 1
+    assert figure(http, 'scsync_ready{account="default"}') == 0
+    assert figure(http, 'scsync_account_state{account="default",state="dead"}') == 1
 
 
 def test_the_page_stands_alone(http: httpx.Client, place: Place) -> None:
@@ -74,9 +74,11 @@ def test_metrics_are_what_prometheus_reads(http: httpx.Client, place: Place) -> 
     place.submit(create(Subject="One", Origin="Web"))
     lines = http.get("/metrics").text.splitlines()
     assert [one for one in lines if not one.startswith("# ") and not SAMPLE.fullmatch(one)] == []
-    eventually(lambda: figure(http, 'scsync_rows{object="User"}') == pulled.rows_written)
-    assert figure(http, 'scsync_commands{state="pending"}') == 1
-    assert figure(http, 'scsync_freshness_seconds{object="User"}') >= 0
+    eventually(
+        lambda: figure(http, 'scsync_rows{account="default",object="User"}') == pulled.rows_written
+    )
+    assert figure(http, 'scsync_commands{account="default",state="pending"}') == 1
+    assert figure(http, 'scsync_freshness_seconds{account="default",object="User"}') >= 0
 
 
 def test_a_command_is_accepted_applied_and_told_of(http: httpx.Client, place: Place) -> None:

@@ -34,13 +34,26 @@ def place(org: Emulator, store_url: str) -> Iterator[Place]:
 
 
 def figures(place: Place) -> dict[tuple[str, ...], float]:
-    """Every sample by its name and the values of its labels."""
+    """Every sample of the account by its name and the values of its other labels."""
     text = metrics.exposition(place.app)[0].decode()
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (
+            sample.name,
+            *(of for name, of in sample.labels.items() if name != "account"),
+        ): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
+        if sample.labels["account"] == place.app.name
     }
+
+
+def test_every_sample_bears_the_account(place: Place) -> None:
+    """The store's and the process's, of any account: one Prometheus may watch several."""
+    place.app.settings = place.app.settings.model_copy(update={"account": "acme"})
+    text = metrics.exposition(place.app)[0].decode()
+    samples = [one for one in text.splitlines() if not one.startswith("#")]
+    assert len(samples) > 100
+    assert [one for one in samples if 'account="acme"' not in one] == []
 
 
 def test_the_figures_are_those_of_the_store(place: Place) -> None:

@@ -43,5 +43,6 @@ def test_an_error_that_nobody_foresaw_is_counted_and_reported(
     monkeypatch.setattr("console.probes.judge", lambda _: 1 / 0)
     assert http.get("/readyz").status_code == 500
     assert [type(one) for one in told] == [ZeroDivisionError]
-    counted = place.app.figures.registry.get_sample_value("scsync_unforeseen_errors_total")
+    registry, labels = place.app.figures.registry, {"account": "default"}
+    counted = registry.get_sample_value("scsync_unforeseen_errors_total", labels)
     assert counted == 1

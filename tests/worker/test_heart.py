@@ -73,6 +73,6 @@ def test_a_worker_serves_its_own_figures(place: Place, capsys: pytest.CaptureFix
     metrics.serve(place.app)
     place.app.watch.count("pulls", object="Case", outcome="ok")
     found = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    assert 'scsync_pulls_total{object="Case",outcome="ok"} 1.0' in found
+    assert 'scsync_pulls_total{account="default",object="Case",outcome="ok"} 1.0' in found
     metrics.serve(place.app)
     assert "metrics.not_served" in capsys.readouterr().out
