@@ -130,3 +130,4 @@ def leave(store: Store, *, now: datetime) -> None:
             return
     with store.begin() as tx:
         events.leave(tx, now=now)
+        findings.clear(tx, SUBJECT, FindingKind.WEBHOOK_FAILED, now=now)

@@ -133,6 +133,18 @@ def test_a_receiver_that_is_gone_is_not_asked_again(hook: Hook) -> None:
     assert hook.counts() == {EventState.GIVEN_UP: 1}
 
 
+def test_a_receiver_that_nobody_names_any_more_has_not_failed(hook: Hook) -> None:
+    """The finding goes with the next event, which nobody asked to be told of."""
+    hook.open_incident()
+    hook.status = 410
+    hook.webhooks.deliver()
+    assert len(hook.found()) == 1
+    with hook.store.begin() as tx:
+        incidents.close(tx, IncidentKind.NO_WORKER, now=hook.clock())
+    webhooks.leave(hook.store, now=hook.clock())
+    assert hook.found() == []
+
+
 def test_what_came_while_nobody_asked_is_no_news_later(hook: Hook) -> None:
     """A webhook that is named today is not told of last week."""
     hook.open_incident()
