@@ -21,9 +21,10 @@ log = structlog.get_logger()
 class Heart:
     """Beats in a thread of its own, from the start of a process to its end."""
 
-    def __init__(self, app: App, role: Role) -> None:
+    def __init__(self, app: App, role: Role, *, every: float = BEAT) -> None:
         self._app = app
         self._role = role
+        self._every = every
         self._started_at = app.clock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="heart", daemon=True)
@@ -52,9 +53,12 @@ class Heart:
             processes.forget(tx, now - _KEEP)
 
     def _keep_beating(self) -> None:
-        while not self._over.wait(BEAT):
+        while not self._over.wait(self._every):
             supervisor.tell("WATCHDOG=1")
             try:
                 self.beat()
             except StoreError as error:
                 log.warning("heart.unheard", error=str(error))
+            except Exception as error:
+                log.exception("heart.unheard")
+                self._app.watch.unforeseen(error)

@@ -86,6 +86,7 @@ def run(site: Site, receiver: Receiver, org: Emulator) -> Product:
         "SCSYNC_WEBHOOK_URL": f"{receiver.url}/hook",
         "SCSYNC_WEBHOOK_SECRET": SECRET,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "NOTIFY_SOCKET": str(site.folder / "nobody"),
     }
     daemon = site.start("up").ready()
 
@@ -286,6 +287,11 @@ def test_the_scrape_tells_what_happened(product: Product) -> None:
     assert beat
     assert float(beat[1]) < SILENT.total_seconds()
     assert SUBJECT not in product.metrics
+
+
+def test_a_supervisor_that_is_not_there_is_said_once(product: Product) -> None:
+    """And stops nothing: all the others are stories of this process."""
+    assert product.log.count('"supervisor.unheard"') == 1
 
 
 def test_a_command_is_one_trace_from_submission_to_read_back(product: Product) -> None:

@@ -1,6 +1,8 @@
 """Who is alive: told by heartbeats, missed when they stop, and known to systemd."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,13 +13,36 @@ from pipelines import troubles
 from store import events, incidents, processes
 from tests.pipelines.push.ground import Place
 from tests.system.processes import free_port
-from worker import metrics
+from tests.worker.conftest import eventually
+from worker import metrics, supervisor
 from worker.heart import Heart
 
 
 def roles(place: Place) -> list[str]:
     with place.app.store.read() as tx:
         return [one.role for one in processes.every(tx)]
+
+
+@contextmanager
+def beating(place: Place) -> Iterator[None]:
+    """A process whose heart beats a hundred times a second."""
+    heart = Heart(place.app, Role.DAEMON, every=0.01)
+    heart.start()
+    try:
+        yield
+    finally:
+        heart.stop()
+
+
+def beats_on(place: Place) -> None:
+    """See that beats still come, now that something has happened."""
+    since = place.clock()
+
+    def is_heard() -> bool:
+        with place.app.store.read() as tx:
+            return all(one.beat_at >= since for one in processes.every(tx))
+
+    eventually(is_heard)
 
 
 def open_incidents(place: Place) -> dict[str, int]:
@@ -64,6 +89,47 @@ def test_systemd_hears_that_we_are_ready_and_that_we_leave(
         heart.start()
         heart.stop()
         assert [systemd.recv(64) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
+
+
+def test_a_supervisor_that_does_not_answer_stops_nothing(
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Never there, gone later, or not reading: it is said once, and we live on."""
+    address = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with beating(place):
+        beats_on(place)
+    assert capsys.readouterr().out.count("supervisor.unheard") == 1
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as systemd:
+        systemd.bind(address)
+        with beating(place):
+            assert systemd.recv(64) == b"READY=1"
+            assert systemd.recv(64) == b"WATCHDOG=1"
+            systemd.close()
+            beats_on(place)
+    Path(address).unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(address)
+        while "timed out" not in capsys.readouterr().out:
+            supervisor.tell("WATCHDOG=1")
+
+
+def test_an_error_that_nobody_foresaw_does_not_stop_the_heart(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is counted, and the next beat comes all the same."""
+    assert place.app.figures
+    with beating(place):
+        with monkeypatch.context() as broken:
+            broken.setattr(processes, "forget", lambda *_: 1 / 0)
+            count = place.app.figures.registry.get_sample_value
+            name, labels = "scsync_unforeseen_errors_total", {"account": "default"}
+            eventually(lambda: bool(count(name, labels)))
+        beats_on(place)
+    assert "ZeroDivisionError" in capsys.readouterr().out
 
 
 def test_a_worker_serves_its_own_figures(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
