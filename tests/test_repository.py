@@ -1,5 +1,6 @@
 """What a stranger finds in the repository: nothing of ours that should not be there."""
 
+import ast
 import os
 import re
 import stat
@@ -7,7 +8,8 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from pathlib import Path
+from importlib import metadata
+from pathlib import Path, PurePath
 
 import pytest
 import yaml
@@ -118,6 +120,40 @@ def test_every_declared_dependency_is_locked() -> None:
     assert names <= pins(ROOT / "requirements.txt").keys()
 
 
+def test_every_declared_dependency_is_imported() -> None:
+    """What nobody imports, nobody should have to install."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + [
+        one for name in extras.keys() - {"test", "dev"} for one in extras[name]
+    ]
+    used = set(imported())
+    for requirement in wanted:
+        name = re.split(r"[^a-z0-9-]", requirement)[0]
+        modules = {module(path) for path in metadata.files(name) or () if path.suffix == ".py"}
+        assert modules & used, name
+
+
+def imported() -> Iterator[str]:
+    """Each module that one of ours names, and each name that it takes out of one."""
+    for path in tracked_files():
+        if path.suffix != ".py" or "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Import(names):
+                    yield from (one.name for one in names)
+                case ast.ImportFrom(str(source), names):
+                    yield source
+                    yield from (f"{source}.{one.name}" for one in names)
+                case ast.Call(ast.Name("import_module"), [ast.Constant(str(name))]):
+                    yield name
+
+
+def module(path: PurePath) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
 def read(name: str) -> str:
     return (ROOT / name).read_text()
 
@@ -174,6 +210,18 @@ def test_compose_and_systemd_give_scsync_time_to_finish() -> None:
     for unit in units:
         assert "TimeoutStopSec=15" in unit.read_text()
         assert "Restart=always" in unit.read_text()
+
+
+def test_what_the_units_want_is_made_by_the_lines_shown() -> None:
+    """User, program and settings: a unit for which a page makes none would not start."""
+    (lines,) = re.findall(r"(?ms)^```sh\n(sudo .*?)^```", read("docs/observability.md"))
+    for unit in (ROOT / "deploy/systemd").glob("*.service"):
+        text = unit.read_text()
+        for key in ("User", "EnvironmentFile", "StateDirectory"):
+            (wanted,) = re.findall(rf"^{key}=(.*)", text, re.MULTILINE)
+            assert wanted in lines
+        (program,) = re.findall(r"^ExecStart=(\S+)/bin/scsync", text, re.MULTILINE)
+        assert f"-m venv {program}\n" in lines
 
 
 def test_what_is_scaled_out_has_a_console() -> None:
