@@ -12,6 +12,7 @@ from salesforce.describe import Describe, FieldDescribe
 FIELD, WAS = "field.", "was."
 _COMPOUND = frozenset({"address", "location", "base64", "complexvalue"})
 _LONG = 255
+_LINE_ENDS = frozenset("\r\n")
 
 
 @dataclass(frozen=True)
@@ -79,38 +80,38 @@ def _inputs(
     wrong: Mapping[str, str],
 ) -> Iterator[Input]:
     known = {one.name: one for one in describe.fields}
-    for name, value in stored.items():
+    for name, held in stored.items():
         field = known.get(name)
         if field is None or not field.updateable or field.calculated or field.type in _COMPOUND:
             continue
-        was = _text(value)
+        now = _text(held)
+        value, was = (given.get(f"{part}{name}", now) for part in (FIELD, WAS))
         yield Input(
             name=name,
             label=field.label or name,
-            kind=_kind(field, was),
-            value=given.get(f"{FIELD}{name}", was),
-            was=given.get(f"{WAS}{name}", was),
-            choices=_choices(field, was),
+            kind=_kind(field, value, was),
+            value=value,
+            was=was,
+            choices=_choices(field, value, was, now),
             longest=field.length or None,
             hint="" if field.nillable else "must not be empty",
             wrong=wrong.get(name.lower(), ""),
         )
 
 
-def _kind(field: FieldDescribe, was: str) -> str:
+def _kind(field: FieldDescribe, *shown: str) -> str:
     if field.type == "boolean" or (field.type == "picklist" and field.picklist_values):
         return "select"
-    if field.type == "textarea" or "\n" in was or len(was) > _LONG:
+    if field.type == "textarea" or any(_LINE_ENDS & set(one) or len(one) > _LONG for one in shown):
         return "textarea"
     return "input"
 
 
-def _choices(field: FieldDescribe, was: str) -> tuple[str, ...]:
-    if field.type == "boolean":
-        return ("true", "false")
-    values = [one.value for one in field.picklist_values if one.active]
-    empty = [""] if field.nillable or not was else []
-    return tuple(dict.fromkeys([*empty, *([was] if was else []), *values]))
+def _choices(field: FieldDescribe, *shown: str) -> tuple[str, ...]:
+    """List what may be chosen; first what is shown, or a browser would send something else."""
+    flags = ("true", "false") if field.type == "boolean" else ()
+    values = [*flags, *(one.value for one in field.picklist_values if one.active)]
+    return tuple(dict.fromkeys([*([""] if field.nillable else []), *shown, *values]))
 
 
 def _text(value: Any) -> str:
