@@ -23,6 +23,7 @@ from store.engine import Store
 from store.outbox import Row
 
 ACTION_DISABLED = "ACTION_DISABLED"
+NO_BASIS = "NO_BASIS"
 _NOW = timedelta(0)
 DOCUMENTS = ("fields", "depends_on", "base")
 """Columns that hold JSON."""
@@ -95,7 +96,7 @@ class Clerk:
                 replace(command, sobject=row.sobject, record_id=row.record_id, fields=fields)
             )
         except NoBasis as error:
-            return None, [Problem("NO_BASIS", "on_conflict", str(error))]
+            return None, [Problem(NO_BASIS, "on_conflict", str(error))]
         stamp = command.expected_modstamp or basis.stamp
         return row._replace(expected_modstamp=stamp, base=as_json(basis.values)), []
 

@@ -28,6 +28,8 @@ _DONE = {
     "unchosen": "Nothing was done: tick the commands that are meant, then press again.",
     "unmoved": "Nothing was done: they had moved on meanwhile.",
     "proposed": "Accepted: here is how it fares.",
+    "proposed-some": "Accepted, but for the fields that somebody else had changed meanwhile: these"
+    " keep what they became. Here is how it fares.",
     "pulling": "A pull was asked for: the scheduler starts it within a second.",
     "verifying": "A comparison was asked for: the scheduler starts it within seconds.",
     "linked": "Linked. What waited goes on by itself.",

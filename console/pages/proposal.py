@@ -6,12 +6,17 @@ from datetime import date, datetime
 from typing import Any
 
 from models.command import Conflict
+from pipelines.clerk import NO_BASIS
 from pipelines.receipts import Refused
 from salesforce.describe import Describe, FieldDescribe
 
 FIELD, WAS = "field.", "was."
 _COMPOUND = frozenset({"address", "location", "base64", "complexvalue"})
 _LONG = 255
+OUTDATED = (
+    "The record has changed since this page was loaded, and nothing was stored: what it became "
+    "stands at each field. Choose what is to become of that, then propose it again."
+)
 _LINE_ENDS = frozenset("\r\n")
 
 
@@ -24,6 +29,8 @@ class Input:
     kind: str
     value: str
     was: str
+    theirs: str | None
+    """What somebody else has made of it since, in the store."""
     choices: tuple[str, ...]
     longest: int | None
     hint: str
@@ -52,6 +59,18 @@ def changed(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def merged(given: Mapping[str, str], stored: Mapping[str, Any]) -> dict[str, str]:
+    """Leave out what somebody else has changed meanwhile; base the rest on what is stored now."""
+    mine = changed(given)
+    lost = {
+        f"{FIELD}{name}"
+        for name, held in stored.items()
+        if name in mine and _text(held) not in {given.get(f"{WAS}{name}"), given[f"{FIELD}{name}"]}
+    }
+    kept = {name: text for name, text in given.items() if name not in lost}
+    return {**kept, "modstamp": stored["SystemModstamp"].isoformat()}
+
+
 def manners(given: Mapping[str, str]) -> dict[str, Any]:
     """Say what is to become of it if somebody else changes the record meanwhile."""
     chosen, seen = given.get("on_conflict", ""), given.get("modstamp", "")
@@ -66,7 +85,9 @@ def sorted_out(error: Refused, given: Mapping[str, str]) -> tuple[dict[str, str]
     trouble: list[str] = []
     shown = {name.removeprefix(FIELD).lower() for name in given if name.startswith(FIELD)}
     for problem in (one for refusal in error.refusals for one in refusal.problems):
-        if problem.field and problem.field.lower() in shown:
+        if problem.code == NO_BASIS:
+            trouble.append(OUTDATED)
+        elif problem.field and problem.field.lower() in shown:
             wrong[problem.field.lower()] = problem.message
         else:
             trouble.append(str(problem))
@@ -92,6 +113,7 @@ def _inputs(
             kind=_kind(field, value, was),
             value=value,
             was=was,
+            theirs=now if now != was else None,
             choices=_choices(field, value, was, now),
             longest=field.length or None,
             hint="" if field.nillable else "must not be empty",
@@ -102,7 +124,7 @@ def _inputs(
 def _kind(field: FieldDescribe, *shown: str) -> str:
     if field.type == "boolean" or (field.type == "picklist" and field.picklist_values):
         return "select"
-    if field.type == "textarea" or any(_LINE_ENDS & set(one) or len(one) > _LONG for one in shown):
+    if field.type == "textarea" or len(shown[-1]) > _LONG or _LINE_ENDS & set("".join(shown)):
         return "textarea"
     return "input"
 

@@ -12,7 +12,8 @@ from console.pages import proposal
 from console.pages.frame import back, form, pulled, show
 from console.problems import Problem
 from models.api_key import Scope
-from models.command import Command, InvalidCommand
+from models.command import Command, Conflict, InvalidCommand
+from models.sobject import SObject
 from pipelines import kin, typed
 from pipelines.describes import Describes
 from pipelines.receipts import Refused
@@ -87,6 +88,8 @@ def _page(
         inputs=proposal.inputs(
             _describe(parts, model.sobject), found.fields, given or {}, wrong or {}
         ),
+        modstamp=(given or {}).get("modstamp", found.fields["SystemModstamp"].isoformat()),
+        on_conflict=(given or {}).get("on_conflict"),
         trouble=trouble,
     )
 
@@ -95,15 +98,17 @@ def _proposed(request: Request, parts: App) -> Response:
     given, model = form(request), pulled(parts, request.path_params["sobject"])
     record_id = _id(request.path_params["record_id"])
     describes = Describes(client=None, store=parts.store, clock=parts.clock)
-    fields = typed.values(proposal.changed(given), model.sobject, describes=describes)
+    sent = _merged(parts, model, record_id, given)
+    fields = typed.values(proposal.changed(sent), model.sobject, describes=describes)
     if not fields:
-        return _page(request, parts, given=given, trouble=["nothing was changed"])
+        why = proposal.OUTDATED if proposal.changed(given) else "nothing was changed"
+        return _page(request, parts, given=given, trouble=[why])
     asked = {
         "op": "update",
         "sobject": model.sobject,
         "record_id": record_id,
         "fields": fields,
-        **proposal.manners(given),
+        **proposal.manners(sent),
     }
     operator = request.state.operator
     beside = submitted(operator, parts.clock)
@@ -117,7 +122,19 @@ def _proposed(request: Request, parts: App) -> Response:
     except Refused as error:
         wrong, trouble = proposal.sorted_out(error, given)
         return _page(request, parts, given=given, wrong=wrong, trouble=trouble)
-    return back(f"/commands/{receipt.id}", "proposed")
+    is_whole = len(fields) == len(proposal.changed(given))
+    return back(f"/commands/{receipt.id}", "proposed" if is_whole else "proposed-some")
+
+
+def _merged(
+    parts: App, model: type[SObject], record_id: str, given: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Give a form as it is to be sent: of one that is to be merged, what others left alone."""
+    if given.get("on_conflict") != Conflict.MERGE:
+        return given
+    with parts.store.read() as tx:
+        found = stored(tx, model, record_id)
+    return proposal.merged(given, found.fields) if found else given
 
 
 def _id(given: str) -> str:

@@ -276,15 +276,31 @@ def test_a_pull_and_a_comparison_are_asked_for(browser: Browser, place: Place) -
     browser.do("/objects/Csae/pull", status=404)
 
 
-def propose(browser: Browser, path: str, status: int = 200, **changed: str) -> str:
-    """Send a record's form as its page shows it, but for what is changed."""
-    page = Page(browser.see(path))
-    inputs = [one for one in page.all("input") if (one.get("name") or "").startswith("was.")]
-    given = {"field." + str(one["name"])[4:]: one["value"] for one in inputs}
-    given |= {str(one["name"]): one["value"] for one in inputs}
-    (stamp,) = [one["value"] for one in page.all("input") if one.get("name") == "modstamp"]
-    given |= {"modstamp": stamp, "on_conflict": "reject"}
-    given |= {f"field.{name}": value for name, value in changed.items()}
+def filled(page: Page) -> dict[str, str]:
+    """Read the form of a proposal as a browser would send it."""
+    given: dict[str, str] = {}
+    chosen = ""
+    for tag, one in page.elements:
+        name, value = one.get("name") or "", one.get("value") or ""
+        if tag in {"input", "textarea", "select"}:
+            chosen = name
+        if tag == "input" and name.startswith(("field.", "was.", "modstamp")):
+            given[name] = value
+        elif tag == "textarea":
+            given[name] = page.texts.get(f"i-{name.removeprefix('field.')}", "").removeprefix("\n")
+        elif tag == "option" and (chosen not in given or "selected" in one):
+            given[chosen] = value
+    return given
+
+
+def propose(
+    browser: Browser, path: str, status: int = 200, *, shown: str = "", **changed: str
+) -> str:
+    """Send a record's form as its page shows it, or has been `shown`, but for what is changed."""
+    given = filled(Page(shown or browser.see(path)))
+    given |= {
+        name if name == "on_conflict" else f"field.{name}": one for name, one in changed.items()
+    }
     return browser.do(path, path, status=status, **given)
 
 
@@ -316,6 +332,60 @@ def test_what_is_wrong_with_a_proposal_stands_at_its_field(
     assert "kept as typed" in shown
     assert "nothing was changed" in propose(browser, path, 422)
     assert place.counts() == before
+
+
+def overtaken(place: Place, case: str, **theirs: str) -> None:
+    """Have the store learn of a change that somebody else has made of a case."""
+    place.org.act("update", sobject="Case", id=case, fields=theirs)
+    pull(place)
+
+
+def test_a_form_that_was_refused_does_not_forget_what_it_was_based_on(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """Sent again, it is refused as before; both values stand at the field, and the choice is kept."""
+    case, before = cases[24], place.counts()
+    path = f"/records/Case/{case}"
+    shown = browser.see(path)
+    overtaken(place, case, Subject="Theirs")
+    for _ in range(2):
+        shown = propose(browser, path, 422, shown=shown, Subject="Mine", Description="x" * 40_000)
+    shown = propose(browser, path, 422, shown=shown, Description="")
+    assert "The record has changed since this page was loaded" in shown
+    assert filled(Page(shown))["field.Subject"] == "Mine"
+    assert 'It became: <span class="value">Theirs</span>' in shown
+    assert place.counts() == before
+    kept = propose(
+        browser, path, 422, shown=shown, Description="x" * 40_000, on_conflict="overwrite"
+    )
+    assert filled(Page(kept))["on_conflict"] == "overwrite"
+    propose(browser, path, shown=kept, Description="")
+    place.drain()
+    held = place.row("Case", case)
+    assert held
+    assert held["subject"] == "Mine"
+
+
+def test_what_others_left_alone_is_written_though_the_store_knows_of_their_change(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """Fields of the form that others changed keep what they became; with nothing left it is refused."""
+    case = cases[25]
+    path, mine = f"/records/Case/{case}", {"Subject": "Mine", "Description": "Mine"}
+    shown = browser.see(path)
+    overtaken(place, case, Subject="Theirs")
+    merging = {"shown": shown, "on_conflict": "merge"}
+    refused = propose(browser, path, 422, **merging, Subject="Mine")
+    assert "The record has changed since this page was loaded" in refused
+    assert filled(Page(refused))["on_conflict"] == "merge"
+    assert "but for the fields that somebody else had changed" in propose(
+        browser, path, **merging, **mine
+    )
+    overtaken(place, case, Priority="Low")
+    place.drain()
+    held = place.row("Case", case)
+    assert held
+    assert (held["subject"], held["description"]) == ("Theirs", "Mine")
 
 
 def test_a_proposal_that_is_not_enabled_is_refused_and_noted(
