@@ -1,9 +1,11 @@
 """What people type as a field's value, taken as the field's type wants it."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from models.command import is_reference
 from pipelines.describes import Describes
 from salesforce.errors import Rejected
 
@@ -24,6 +26,33 @@ def value(text: str, kind: str | None) -> Any:
         except ValueError:
             return text
     return text
+
+
+def filled_in(given: Mapping[str, str], sobject: str, *, describes: Describes) -> dict[str, Any]:
+    """Read the inputs of a form as values of an sObject's fields: an empty one is none."""
+    kinds = _kinds(sobject, describes)
+    return {name: _filled_in(text, kinds.get(name.lower())) for name, text in given.items()}
+
+
+def _filled_in(text: str, kind: str | None) -> Any:
+    """Take a number or a flag where the field is one, a reference anywhere; the rest is text.
+
+    Whatever else is no number stays text, too: the check says at its field that it will not do.
+    """
+    if not text:
+        return None
+    if kind not in _JSON_KINDS and not text.startswith("{"):
+        return text
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    match found:
+        case dict():
+            return found if is_reference(found) else text
+        case float():
+            return found if math.isfinite(found) else text
+    return found if isinstance(found, int) else text
 
 
 def _kinds(sobject: str, describes: Describes) -> dict[str, str]:

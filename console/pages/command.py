@@ -66,7 +66,7 @@ def routes(parts: App) -> list[BaseRoute]:
         with parts.store.read() as tx:
             entry = life.known(tx, _id(request))
         describes = Describes(client=None, store=parts.store, clock=parts.clock)
-        fields = typed.values(_changed(given), entry.sobject, describes=describes)
+        fields = typed.filled_in(_changed(given), entry.sobject, describes=describes)
         manners = _manners(given)
         if not fields and not manners:
             raise Problem(400, "nothing was changed: to send it as it is, use Retry")
@@ -104,6 +104,8 @@ def _told(request: Request, done: Moved, said: str) -> Response:
 
 def _typed(value: Any) -> str:
     """Write a value as it would be typed, so that what is left alone stays what it is."""
+    if value is None:
+        return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -117,7 +119,7 @@ def _changed(given: dict[str, str]) -> dict[str, str]:
     }
     if more := given.get("more", "").strip():
         found[more] = given.get("more_value", "")
-    return {name: text or "null" for name, text in found.items()}
+    return found
 
 
 def _manners(given: dict[str, str]) -> dict[str, Any]:

@@ -50,13 +50,11 @@ def inputs(
 
 
 def changed(given: Mapping[str, str]) -> dict[str, str]:
-    """Take the fields whose text is no longer what the page showed; an empty one is emptied."""
+    """Take the fields whose text is no longer what the page showed."""
     texts = {
         name.removeprefix(FIELD): text for name, text in given.items() if name.startswith(FIELD)
     }
-    return {
-        name: text or "null" for name, text in texts.items() if text != given.get(f"{WAS}{name}")
-    }
+    return {name: text for name, text in texts.items() if text != given.get(f"{WAS}{name}")}
 
 
 def merged(given: Mapping[str, str], stored: Mapping[str, Any]) -> dict[str, str]:

@@ -99,7 +99,7 @@ def _proposed(request: Request, parts: App) -> Response:
     record_id = _id(request.path_params["record_id"])
     describes = Describes(client=None, store=parts.store, clock=parts.clock)
     sent = _merged(parts, model, record_id, given)
-    fields = typed.values(proposal.changed(sent), model.sobject, describes=describes)
+    fields = typed.filled_in(proposal.changed(sent), model.sobject, describes=describes)
     if not fields:
         why = proposal.OUTDATED if proposal.changed(given) else "nothing was changed"
         return _page(request, parts, given=given, trouble=[why])

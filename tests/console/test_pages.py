@@ -334,6 +334,59 @@ def test_what_is_wrong_with_a_proposal_stands_at_its_field(
     assert place.counts() == before
 
 
+def test_a_text_is_what_was_typed(browser: Browser, place: Place, cases: list[str]) -> None:
+    """`null` and JSON are words like others; nothing empties a field but an empty input."""
+    path, pasted = f"/records/Case/{cases[26]}", '{"a": [1, 2]}'
+    propose(browser, path, Subject="null", Description=pasted)
+    with place.app.store.read() as tx:
+        (entry, *_) = listing.of_record(tx, "Case", cases[26], limit=5)
+    assert entry.fields == {"Subject": "null", "Description": pasted}
+    (command_id,) = misspelt(place, cases[26:27])
+    page = f"/commands/{command_id}"
+    given = {"was.Priorty": "High", "more": "Subject"}
+    browser.do(f"{page}/edit", **given, **{"field.Priorty": "null"}, more_value=pasted)
+    assert place.entry(command_id).fields == {"Priorty": "null", "Subject": pasted}
+
+
+@pytest.mark.parametrize("typed", ["null", '{"a": 1}', "[1]", "NaN", "1e999", "1,2", "{" * 9999])
+def test_what_is_no_number_is_told_at_its_field(
+    browser: Browser, cases: list[str], typed: str
+) -> None:
+    """Whatever else JSON would make of it."""
+    shown = propose(browser, f"/records/Case/{cases[27]}", 422, Refund_Amount__c=typed)
+    wrong = [one["name"] for one in Page(shown).all("input") if one.get("aria-invalid")]
+    wrong += [one["name"] for one in Page(shown).all("textarea") if one.get("aria-invalid")]
+    assert wrong == ["field.Refund_Amount__c"]
+
+
+def test_a_reference_to_a_command_is_taken_as_one(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """To the letter: the record that another command makes."""
+    (contact,) = place.submit({"op": "create", "sobject": "Contact", "fields": {"LastName": "New"}})
+    refers = {"$command": contact}
+    propose(browser, f"/records/Case/{cases[28]}", ContactId=json.dumps(refers))
+    with place.app.store.read() as tx:
+        (entry, *_) = listing.of_record(tx, "Case", cases[28], limit=5)
+    assert entry.fields == {"ContactId": refers}
+
+
+def test_a_value_that_is_none_stands_empty_in_the_form(
+    browser: Browser, place: Place, cases: list[str]
+) -> None:
+    """What is left alone stays as it was asked."""
+    command_id = place.insert(
+        op="update", sobject="Case", record_id=cases[29], fields='{"Priorty": null}'
+    )
+    place.drain()
+    (shown,) = [
+        one
+        for one in Page(browser.see(f"/commands/{command_id}")).all("input")
+        if one.get("name") == "field.Priorty"
+    ]
+    assert shown["value"] == ""
+
+
 def overtaken(place: Place, case: str, **theirs: str) -> None:
     """Have the store learn of a change that somebody else has made of a case."""
     place.org.act("update", sobject="Case", id=case, fields=theirs)
