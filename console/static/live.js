@@ -16,25 +16,57 @@ function age(then) {
   return `${seconds} s ago`;
 }
 
-function tellAges(root) {
-  for (const one of root.querySelectorAll("time[data-age]")) one.textContent = age(Date.parse(one.dateTime));
+// A part that is left alone says as of when it is, and its ages are as of then.
+function tellAges() {
+  for (const one of document.querySelectorAll("time[data-age]")) {
+    if (!one.closest("[data-kept]")) one.textContent = age(Date.parse(one.dateTime));
+  }
 }
 
-// A part that somebody works in is left alone: focus and opened details would be lost.
+function isChanged(input) {
+  if (!(input instanceof HTMLSelectElement)) return input.checked !== input.defaultChecked || input.value !== input.defaultValue;
+  const first = Array.from(input.options).findIndex((one) => one.defaultSelected);
+  return input.selectedIndex !== Math.max(0, first);
+}
+
+// A part that somebody works in is left alone: focus, what was typed and opened details would be lost.
 function isInUse(part) {
   const inside = document.activeElement;
-  return part.contains(inside) && inside !== document.body || part.querySelector("details[open], input:checked") !== null;
+  return part.contains(inside) && !inside.matches(".wide")
+    || part.querySelector("details[open]") !== null
+    || Array.from(part.querySelectorAll("input, select, textarea")).some(isChanged);
+}
+
+// A table's region stays, with its focus and as far as it is scrolled; what is in it is renewed.
+function put(part, next) {
+  const region = part.querySelector(":scope > .wide"), fresh = next.querySelector(":scope > .wide");
+  if (!region || !fresh) return part.replaceChildren(...next.childNodes);
+  for (const one of Array.from(part.childNodes)) if (one !== region) one.remove();
+  region.replaceChildren(...fresh.childNodes);
+  while (next.firstChild !== fresh) region.before(next.firstChild);
+  fresh.remove();
+  part.append(...next.childNodes);
+}
+
+function renewPart(part, next) {
+  if (isInUse(part)) {
+    part.dataset.kept ??= `As of ${renewed.toISOString().slice(11, 19)} UTC: not renewed while you work here.`;
+    return;
+  }
+  delete part.dataset.kept;
+  if (next.innerHTML !== part.innerHTML) put(part, next);
 }
 
 function swap(fresh) {
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
-    if (!next || isInUse(part) || next.innerHTML === part.innerHTML) continue;
-    part.replaceChildren(...next.childNodes);
+    if (next) renewPart(part, next);
   }
-  const told = document.getElementById("told");
-  const next = fresh.getElementById("told");
-  if (told && next && told.textContent !== next.textContent) told.textContent = next.textContent;
+  for (const id of ["told", "as-of"]) {
+    const told = document.getElementById(id), next = fresh.getElementById(id);
+    if (told && next && told.textContent !== next.textContent) told.textContent = next.textContent;
+  }
+  document.title = fresh.title;
 }
 
 // What stands on the page is as of its last renewal: nobody may take it for what is so now.
@@ -67,7 +99,7 @@ async function refresh() {
   isAsking = true;
   tellStale(await renew());
   isAsking = false;
-  tellAges(document);
+  tellAges();
 }
 
 // What was said once is not said again when the page is loaded anew.
@@ -80,6 +112,6 @@ function forgetFlash() {
 }
 
 forgetFlash();
-setInterval(() => tellAges(document), TICK);
+setInterval(tellAges, TICK);
 setInterval(refresh, TICK);
 document.addEventListener("visibilitychange", refresh);
