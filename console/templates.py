@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,15 +44,20 @@ def number(value: float) -> str:
 
 
 def said(value: Any) -> str:
-    """Write a stored value for a person."""
+    """Write a stored value for a person, a number in full."""
     return _SAID.get(type(value), str)(value)
+
+
+def rounded(value: Any) -> str:
+    """Write a figure that was computed: what is beyond two decimals is of no use to a person."""
+    return said(round(value, 2) if isinstance(value, float) else value)
 
 
 _SAID: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "",
     bool: lambda value: "yes" if value else "no",
     int: number,
-    float: lambda value: f"{value:,.2f}".rstrip("0").rstrip("."),
+    float: lambda value: f"{Decimal(repr(value)):,f}".removesuffix(".0"),
     datetime: stamp,
     date: date.isoformat,
 }
@@ -70,6 +76,7 @@ environment.filters |= {
     "number": number,
     "told": told,
     "said": said,
+    "rounded": rounded,
 }
 
 

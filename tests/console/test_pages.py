@@ -474,6 +474,22 @@ def test_records_are_found_by_their_id(browser: Browser, cases: list[str]) -> No
     browser.see(f"/records/Csae/{cases[0]}", 404)
 
 
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(37.7936, "37.7936"), (0.004, "0.004"), (0.00001, "0.00001"), (1234567.0, "1,234,567")],
+)
+def test_a_records_numbers_are_told_in_full(
+    browser: Browser, place: Place, stored: float, shown: str
+) -> None:
+    """A latitude without its last digits is another place."""
+    with place.app.store.begin() as tx:
+        account = tx.exec_driver_sql("SELECT id FROM accounts ORDER BY id LIMIT 1").scalar_one()
+        change = text("UPDATE accounts SET billing_latitude = :it WHERE id = :id")
+        tx.execute(change, {"it": stored, "id": account})
+    page = browser.see(f"/records/Account/{account}")
+    assert f'BillingLatitude</th><td class="wrap value">{shown}</td>' in page
+
+
 def test_what_a_record_was_before_bears_names(
     browser: Browser, place: Place, cases: list[str]
 ) -> None:
