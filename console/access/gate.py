@@ -13,7 +13,8 @@ from console.access import csrf
 from console.access.body import LARGEST_BODY, LARGEST_FORM, read_body, replayed
 from console.access.door import Door
 from console.access.limits import Buckets
-from console.access.sessions import Session, Sessions, begin
+from console.access.sessions import Session, Sessions, begin, cookie_name
+from console.templates import render
 from pipelines.guide import CONSOLE_CALLBACK_PATH
 
 _FREE = ("/healthz", "/static/")
@@ -39,7 +40,11 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        session = self._sessions.read(request.headers.get("cookie", ""))
+        session = self._sessions.read(request)
+        if session is None and _is_led_here(request):
+            answer: Response = render(request, "onward.html", login=_login(request))
+            await answer(scope, receive, send)
+            return
         session, is_new = session or begin(), session is None
         try:
             await self._admit(request, session)
@@ -47,7 +52,8 @@ class Gate:
             answer = await self._refusal(request, error)
             await answer(scope, receive, send)
             return
-        if is_new and problems.wants_page(request):
+        # Who comes back from Salesforce has a session that is not shown there, and keeps it.
+        if is_new and problems.wants_page(request) and request.url.path != LINK_CALLBACK:
             send = self._handing(request, session, send)
         await self._app(scope, replayed(request.state.body, receive), send)
 
@@ -73,11 +79,13 @@ class Gate:
     async def _refusal(request: Request, error: problems.Problem) -> Response:
         """Lead a person to the login, and tell a program what is wrong."""
         if error.status == 401 and request.method == "GET" and problems.wants_page(request):  # noqa: PLR2004
-            return RedirectResponse(f"{LOGIN}?next={quote(_asked(request))}", 303)
+            return RedirectResponse(_login(request), 303)
         return await problems.answer(request, error)
 
     def _handing(self, request: Request, session: Session, send: Send) -> Send:
-        cookie = self._sessions.cookie(session, is_secure=self._door.comes_securely(request))
+        cookie = self._sessions.cookie(
+            session, cookie_name(request), is_secure=self._door.comes_securely(request)
+        )
 
         async def handing(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -90,6 +98,20 @@ class Gate:
         return handing
 
 
-def _asked(request: Request) -> str:
+def _is_led_here(request: Request) -> bool:
+    """Tell whether another site led a browser here, to which it then does not show our cookie.
+
+    From a page of ours it goes on to the login with its cookie, and from there to what was asked.
+    """
+    return (
+        request.headers.get("sec-fetch-site") == "cross-site"
+        and request.method == "GET"
+        and request.url.path not in _NAMELESS
+        and problems.wants_page(request)
+    )
+
+
+def _login(request: Request) -> str:
+    """Give the address of the login that leads to what was asked."""
     query = f"?{request.url.query}" if request.url.query else ""
-    return f"{request.url.path}{query}"
+    return f"{LOGIN}?next={quote(f'{request.url.path}{query}')}"

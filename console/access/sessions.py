@@ -7,10 +7,11 @@ from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 from cryptography.fernet import InvalidToken
+from starlette.requests import HTTPConnection
 
 from pipelines.vault import Cipher
 
-COOKIE = "scsync_session"
+_COOKIE = "scsync_session"
 LIFETIME = 12 * 3600  # s: a working day; then a person shows the key again
 _PURPOSE = b"console session:"
 
@@ -27,6 +28,12 @@ class Session(msgspec.Struct, frozen=True):
         return hmac.new(self.id.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
+def cookie_name(connection: HTTPConnection) -> str:
+    """Name the cookie by the console's port: browsers give cookies to every port of a host."""
+    port = connection.headers.get("host", "").rpartition(":")[2]
+    return f"{_COOKIE}_{port}" if port.isascii() and port.isdigit() else _COOKIE
+
+
 def begin(key: str | None = None) -> Session:
     return Session(secrets.token_urlsafe(24), key)
 
@@ -37,15 +44,15 @@ class Sessions:
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
 
-    def cookie(self, session: Session, *, is_secure: bool) -> str:
+    def cookie(self, session: Session, name: str, *, is_secure: bool) -> str:
         """Write the header that hands a session to its browser."""
         sealed = self._cipher.encrypt(_PURPOSE + msgspec.json.encode(session)).decode()
         secure = "; Secure" if is_secure else ""
-        return f"{COOKIE}={sealed}; Path=/; Max-Age={LIFETIME}; HttpOnly; SameSite=Strict{secure}"
+        return f"{name}={sealed}; Path=/; Max-Age={LIFETIME}; HttpOnly; SameSite=Strict{secure}"
 
-    def read(self, cookies: str) -> Session | None:
+    def read(self, connection: HTTPConnection) -> Session | None:
         """Open the session that a request bears; None for one that is old, or not ours."""
-        sealed = _named(cookies, COOKIE)
+        sealed = _named(connection.headers.get("cookie", ""), cookie_name(connection))
         if sealed is None:
             return None
         try:

@@ -60,7 +60,7 @@ def bearer(key: str) -> dict[str, str]:
 
 def csrf_of(client: TestClient) -> str:
     """What the forms carry that this browser is shown."""
-    page = client.get("/login", headers=BROWSER)
+    page = client.get("/login", headers=BROWSER, follow_redirects=True)
     found = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert found
     return found[1]

@@ -11,13 +11,13 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from config.settings import ConfigError
-from console.access.sessions import COOKIE
 from console.app import refuse_unscoped
 from console.serving import Serving
 from models.api_key import Scope
 from store import keys
 from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench, csrf_of, login
 
+COOKIE = "scsync_session_8484"
 TOKEN = "open sesame"
 PAGES = ("/", "/readyz", "/metrics", "/v1/status", "/v1/commands", "/openapi.json")
 PROXY = ("10.1.2.3", 50_000)
@@ -212,7 +212,7 @@ def test_a_forged_form_changes_nothing(ground: Bench, outside: TestClient, csrf:
     [
         ({"Origin": "http://evil.example"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
-        ({"Cookie": "scsync_session=x"}, 403),
+        ({"Cookie": "scsync_session_8484=x"}, 403),
         ({"Content-Type": "text/plain"}, 403),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 403),
         ({}, 415),
