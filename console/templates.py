@@ -1,6 +1,7 @@
 """The templates: everything escaped, nothing undefined, and no address but our own."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -48,6 +50,14 @@ def said(value: Any) -> str:
     return _SAID.get(type(value), str)(value)
 
 
+def humps(name: str) -> Markup:
+    """Let an API name wrap where its words begin, should there be no room for it."""
+    return Markup("<wbr>").join(_HUMPS.split(name))
+
+
+_HUMPS = re.compile("(?<=[a-z])(?=[A-Z])|(?<=__)")
+
+
 def rounded(value: Any) -> str:
     """Write a figure that was computed: what is beyond two decimals is of no use to a person."""
     return said(round(value, 2) if isinstance(value, float) else value)
@@ -75,6 +85,7 @@ environment.filters |= {
     "span": span,
     "number": number,
     "told": told,
+    "humps": humps,
     "said": said,
     "rounded": rounded,
 }

@@ -15,7 +15,7 @@ from tests.pipelines.push.ground import Place, update
 
 HERE = "http://127.0.0.1:8484"
 BROWSER = {"accept": "text/html", "sec-fetch-site": "same-origin", "origin": HERE}
-_VOID = frozenset({"meta", "link", "input", "br", "path", "img", "hr"})
+_VOID = frozenset({"meta", "link", "input", "br", "path", "img", "hr", "wbr"})
 
 
 class Page(HTMLParser):

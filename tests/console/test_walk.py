@@ -262,6 +262,17 @@ def test_what_matters_is_in_sight(chromium: Browser, site: Site, width: int, sch
         assert height / named > 14, "names lie upon each other"
 
 
+@pytest.mark.parametrize("width", [360, 375, 390])
+def test_the_overview_fits_a_telephone(chromium: Browser, site: Site, width: int) -> None:
+    """How fresh each object is needs no scrolling; where there is more, an edge hints at it."""
+    with visiting(chromium, site.base, width=width, scheme="light") as visitor:
+        wait_for_rows(visitor)
+        region = visitor.page.get_by_role("region", name="Table: Freshness by object")
+        assert region.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
+        shades = "(one) => getComputedStyle(one).backgroundAttachment"
+        assert region.evaluate(shades) == "local, local, scroll, scroll"
+
+
 def test_the_keyboard_leads_through_a_page(visitor: Visitor) -> None:
     """The first stop skips to the content; what is focused can be seen."""
     page = visitor.go("/commands")
@@ -280,5 +291,6 @@ def test_pages_work_without_a_script(chromium: Browser, site: Site) -> None:
     page.goto(f"{site.base}/objects/Case")
     page.get_by_role("button", name="Pull now").click()
     expect(page.get_by_text("A pull was asked for")).to_be_visible()
-    expect(page.get_by_text("The figures as a table").first).to_be_visible()
+    expect(page.locator(".chart").first).to_be_hidden()
+    expect(page.get_by_role("table", name="How long runs took")).to_be_visible()
     context.close()
