@@ -232,8 +232,7 @@ def _article(d: Words) -> Columns:
 
 def _history(d: Words, cases: int) -> Columns:
     """Some cases were opened again; half of all were seen to close, which is most of history."""
-    is_opening = f"i <= {cases // 100}"
-    other = f"CASE WHEN {is_opening} THEN 'status' ELSE 'closed_date' END"
+    is_opening, closed = f"i <= {cases // 100}", f"CAST({d.ago('91 + i % 9')} AS text)"
 
     def either(opening: str, closing: str) -> str:
         return f"CASE WHEN {is_opening} THEN {opening} ELSE {closing} END"
@@ -242,8 +241,14 @@ def _history(d: Words, cases: int) -> Columns:
         "id": "i",
         "sobject": "'Case'",
         "record_id": d.id("500", either(f"1 + (i * 37) % {cases}", f"1 + i % {cases}")),
-        "field": f"CASE WHEN i % 2 = 0 THEN 'is_closed' ELSE {other} END",
-        "old_value": either("'true'", "CASE WHEN i % 2 = 0 THEN 'false' END"),
-        "new_value": either("'false'", "CASE WHEN i % 2 = 0 THEN 'true' ELSE '2026-01-01' END"),
+        "field": "CASE WHEN i % 2 = 0 THEN 'is_closed' ELSE 'closed_date' END",
+        "old_value": either(
+            f"CASE WHEN i % 2 = 0 THEN 'true' ELSE {closed} END",
+            "CASE WHEN i % 2 = 0 THEN 'false' END",
+        ),
+        "new_value": either(
+            "CASE WHEN i % 2 = 0 THEN 'false' END",
+            f"CASE WHEN i % 2 = 0 THEN 'true' ELSE {closed} END",
+        ),
         "changed_at": d.ago(either("i % 90", "i % 365")),
     }

@@ -5,7 +5,7 @@ without a sort, and a leading flag has it preferred to others; PostgreSQL reads 
 touching the table. An index whose columns change gets another name: by name it is known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -85,21 +85,12 @@ INDEXES = (
         postgresql="id, created_date, priority",
     ),
     Index(
-        f"{_PREFIX}history_reopened",
+        f"{_PREFIX}history_returned",
         "Case",
         "record_history",
-        "sobject = 'Case' AND field = 'is_closed' AND new_value = 'false'",
-        sqlite="sobject, field, new_value, record_id, changed_at",
-        postgresql="record_id, changed_at",
-    ),
-    Index(
-        f"{_PREFIX}history_unclosed",
-        "Case",
-        "record_history",
-        "sobject = 'Case' AND field = 'closed_date' AND old_value IS NOT NULL"
-        " AND new_value IS NULL",
-        sqlite="sobject, field, new_value, changed_at, record_id, old_value",
-        postgresql="changed_at, record_id, old_value",
+        "sobject = 'Case' AND field = 'closed_date' AND old_value IS NOT NULL",
+        sqlite="sobject, field, record_id, old_value, new_value, changed_at",
+        postgresql="record_id, old_value, new_value, changed_at",
     ),
     Index(
         f"{_PREFIX}comments_public",
@@ -150,7 +141,10 @@ def missing(tx: Connection) -> list[Index]:
 
 
 def build(store: Store) -> list[str]:
-    """Make what is missing, one at a time; name what was made. Whoever comes second leaves it."""
+    """Make what is missing, one at a time; name what was made. Whoever comes second leaves it.
+
+    What took its place, and bears another name for it, goes.
+    """
     with store.read() as tx:
         wanted = missing(tx)
     if not wanted:
@@ -164,6 +158,9 @@ def build(store: Store) -> list[str]:
 
 def _on_sqlite(store: Store, wanted: list[Index]) -> Iterator[Index]:
     """Each in a transaction of its own: other writers get their turn in between."""
+    with store.begin(relaxed=True) as tx:
+        for name in _outdated(_there(tx)):
+            tx.exec_driver_sql(f"DROP INDEX {name}")
     for one in wanted:
         with store.begin(relaxed=True) as tx:
             tx.exec_driver_sql(_create(one, is_sqlite=True))
@@ -175,12 +172,18 @@ def _on_postgresql(store: Store, wanted: list[Index]) -> Iterator[Index]:
     with _alone(store) as connection:
         if connection is None:
             return
-        half_made = [name for name, is_valid in _there(connection).items() if not is_valid]
+        there = _there(connection)
+        half_made = [name for name, is_valid in there.items() if not is_valid]
+        for name in {*half_made, *_outdated(there)}:
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         for one in wanted:
-            if one.name in half_made:
-                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {one.name}")
             connection.exec_driver_sql(_create(one, is_sqlite=False))
             yield one
+
+
+def _outdated(there: Iterable[str]) -> list[str]:
+    """Name those that an earlier version made and no report goes by any more."""
+    return [name for name in there if name not in {one.name for one in INDEXES}]
 
 
 def _create(index: Index, *, is_sqlite: bool) -> str:
@@ -210,7 +213,7 @@ def _there(tx: Connection) -> dict[str, Any]:
     return {str(row[0]): row[1] for row in tx.exec_driver_sql(query)}
 
 
-_ON_SQLITE = f"SELECT name, 1 FROM sqlite_master WHERE type = 'index' AND name >= '{_PREFIX}'"
+_ON_SQLITE = f"SELECT name, 1 FROM sqlite_master WHERE type = 'index' AND name GLOB '{_PREFIX}*'"
 _ON_POSTGRESQL = (
     "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
     " WHERE c.relnamespace = current_schema()::regnamespace"

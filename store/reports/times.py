@@ -10,12 +10,21 @@ MONTHS_REACH = 400
 SPELLS_REACH = 100
 """Days that the view of open spells reaches back: before, days are counted, not moments."""
 
-_OPENING = "h.sobject = 'Case' AND h.field = 'is_closed' AND h.new_value = 'false'"
-_OPENED = f"""LEFT JOIN (
-  SELECT h.record_id, max(h.changed_at) AS changed_at FROM record_history h
-  WHERE {_OPENING} GROUP BY h.record_id
-) o ON o.record_id = c.id"""
-"""When c was last opened again, if ever."""
+
+def reopened(alias: str) -> str:
+    """Choose closings that were taken back, in the words of the index that knows them."""
+    case = f"{alias}.sobject = 'Case' AND {alias}.field = 'closed_date'"
+    return f"{case} AND {alias}.old_value IS NOT NULL"
+
+
+def reopened_at(d: Dialect) -> str:
+    """Give the instant from which the case of h, in history, is known to have been open again.
+
+    Of one that was closed again before anybody saw it open, that is the second closing: it was
+    open since some moment between the two, and what was counted meanwhile stands.
+    """
+    return f"coalesce({d.instant('h.new_value')}, h.changed_at)"
+
 
 # Portal users and automated ones are no agents; of a user that is not here nothing speaks against.
 _AGENT = "k.created_by_id NOT IN (SELECT id FROM users WHERE user_type <> 'Standard')"
@@ -76,7 +85,11 @@ def _same_day(d: Dialect, instant: str) -> str:
 
 def open_spells(d: Dialect) -> Report:
     what = "c.id, c.case_number, c.priority, c.owner_id, c.account_id"
-    reach, begun = d.ago(SPELLS_REACH), "coalesce(o.changed_at, c.created_date)"
+    reach, begun = d.ago(SPELLS_REACH), "coalesce(o.opened, c.created_date)"
+    ended, opened = d.instant("e.old_value"), f"max({reopened_at(d)}) AS opened"
+    last = f"""LEFT JOIN (
+  SELECT h.record_id, {opened} FROM record_history h WHERE {reopened("h")} GROUP BY h.record_id
+) o ON o.record_id = c.id"""
     return Report(
         name="open_spells",
         title="When cases were open",
@@ -92,23 +105,28 @@ def open_spells(d: Dialect) -> Report:
             Column("owner", Kind.TEXT, names.SAYS_OWNER, names.owner_of("s.owner_id")),
             Column("account_id", Kind.TEXT, "The customer.", "account_id"),
             Column("account", Kind.TEXT, "The customer's name.", names.account_of("s.account_id")),
-            Column("since", Kind.INSTANT, "When it was created or opened again.", "since"),
+            Column(
+                "since",
+                Kind.INSTANT,
+                "When it was created or opened again; one that was closed again before anybody saw"
+                " it open has a spell of no length, at that closing.",
+                "since",
+            ),
             Column(
                 "until", Kind.INSTANT, "When it was closed; still open: the year 9999.", "until"
             ),
         ),
         body=f"""FROM (
 SELECT {what}, {begun} AS since, {d.never} AS until
-FROM cases c {_OPENED} WHERE c.deleted_at IS NULL AND c.is_closed = false
+FROM cases c {last} WHERE c.deleted_at IS NULL AND c.is_closed = false
 UNION ALL SELECT {what}, {begun}, c.closed_date
-FROM cases c {_OPENED}
+FROM cases c {last}
 WHERE c.deleted_at IS NULL AND c.is_closed = true AND c.closed_date >= {reach}
 UNION ALL SELECT {what}, coalesce((
-  SELECT max(h.changed_at) FROM record_history h
-  WHERE {_OPENING} AND h.record_id = c.id AND h.changed_at < e.changed_at
-), c.created_date), {d.instant("e.old_value")}
+  SELECT {opened} FROM record_history h
+  WHERE {reopened("h")} AND h.record_id = e.record_id AND {reopened_at(d)} <= {ended}
+), c.created_date), {ended}
 FROM record_history e JOIN cases c ON c.id = e.record_id AND c.deleted_at IS NULL
-WHERE e.sobject = 'Case' AND e.field = 'closed_date' AND e.changed_at >= {reach}
-  AND e.old_value IS NOT NULL AND e.new_value IS NULL
+WHERE {reopened("e")} AND {ended} >= {reach}
 ) s""",
     )

@@ -4,10 +4,10 @@ from models.columns import Kind
 from store.reports.cases import IS_ESCALATED, NAMES, OPEN, WHICH, WHOSE
 from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
+from store.reports.times import reopened, reopened_at
 
 
 def reopened_escalated(d: Dialect) -> Report:
-    del d
     return Report(
         name="reopened_escalated",
         title="Reopened and escalated cases",
@@ -27,23 +27,26 @@ def reopened_escalated(d: Dialect) -> Report:
                 "e.changed_at",
             ),
             Column("reopened", Kind.WHOLE, "How often it was opened again.", "coalesce(r.n, 0)"),
-            Column("reopened_at", Kind.INSTANT, "When last.", "r.changed_at"),
+            Column(
+                "reopened_at",
+                Kind.INSTANT,
+                "When last; of one that was closed again before anybody saw it, at that closing.",
+                "r.reopened_at",
+            ),
         ),
         body=f"""FROM (
 SELECT c.id FROM cases c WHERE c.deleted_at IS NULL AND c.is_escalated = true
-UNION SELECT record_id FROM record_history
-WHERE sobject = 'Case' AND field = 'is_closed' AND new_value = 'false'
+UNION SELECT h.record_id FROM record_history h WHERE {reopened("h")}
 ) m JOIN cases c ON c.id = m.id AND c.deleted_at IS NULL
-LEFT JOIN ({_turned("is_closed", "false", "max")}) r ON r.record_id = c.id
-LEFT JOIN ({_turned("is_escalated", "true", "min")}) e ON e.record_id = c.id {NAMES}""",
-    )
-
-
-def _turned(field: str, value: str, which: str) -> str:
-    return (
-        f"SELECT record_id, count(*) AS n, {which}(changed_at) AS changed_at FROM record_history"
-        f" WHERE sobject = 'Case' AND field = '{field}' AND new_value = '{value}'"
-        " GROUP BY record_id"
+LEFT JOIN (
+  SELECT h.record_id, count(*) AS n, max({reopened_at(d)}) AS reopened_at
+  FROM record_history h WHERE {reopened("h")} GROUP BY h.record_id
+) r ON r.record_id = c.id
+LEFT JOIN (
+  SELECT record_id, min(changed_at) AS changed_at FROM record_history
+  WHERE sobject = 'Case' AND field = 'is_escalated' AND old_value = 'false' AND new_value = 'true'
+  GROUP BY record_id
+) e ON e.record_id = c.id {NAMES}""",
     )
 
 

@@ -77,3 +77,31 @@ def test_how_many_were_open_at_a_moment(reader: Reader) -> None:
         reader.pull()
     assert counted[0] == counted[1] + 1 == counted[2]
     assert [open_at(reader, moment) for moment in moments] == counted
+
+
+def test_a_case_that_came_back_and_went_between_two_pulls(reader: Reader) -> None:
+    """Its first closing stands, what was counted before stays, and it counts as opened again."""
+    case = open_case(reader)
+    reader.later(60)
+    reader.org.act("update", sobject="Case", id=case, fields={"Status": "Closed"})
+    reader.later(3600)
+    reader.pull()
+    between = org_now(reader)
+    counted = open_at(reader, between)
+    reader.later(3600)
+    for status in ("Working", "Closed", "Working", "Closed"):
+        reader.org.act("update", sobject="Case", id=case, fields={"Status": status})
+        if status == "Closed":
+            reader.later(60)
+            reader.pull()
+    closings = [new for field, _, new in changes(reader, case) if field == "closed_date"]
+    assert len(set(closings)) == 3
+    assert open_at(reader, between) == counted
+    with reader.store.read() as tx:
+        _, spells = reports.rows(tx, "open_spells", where={"id": case}, order="until")
+        _, ((*_, times, last, _),) = reports.rows(tx, "reopened_escalated", where={"id": case})
+    *_, first, second, third = (datetime.fromisoformat(one) for one in closings)
+    ends = [(row[-3], row[-2]) for row in spells]
+    assert ends == [(ends[0][0], first), (second, second), (third, third)]
+    assert ends[0][0] < first
+    assert (times, last) == (2, third)
