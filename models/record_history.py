@@ -25,7 +25,8 @@ class RecordHistory(SQLModel, table=True):
     field: str = Field(sa_column=Column(String(80), nullable=False))
     old_value: str | None = Field(default=None, sa_column=Column(Text))
     new_value: str | None = Field(default=None, sa_column=Column(Text))
-    # The stamp that the record bore afterwards; a closing has the closing's own date.
+    # The stamp that the record bore afterwards; a closing has the closing's own date. What moved no
+    # stamp has the instant of the reading that saw it, and nobody who is known to have done it.
     changed_at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     changed_by_id: str | None = Field(default=None, sa_column=Column(String(ID_LENGTH)))
     # When we read it.

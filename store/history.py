@@ -1,8 +1,9 @@
 """Row history: triggers that write down what a chosen field was, in the writer's own transaction.
 
 Only an update fires them, and only one that changes such a field: a first load, which inserts, and
-a page that is read again, which changes nothing, cost nothing and leave nothing. Whoever writes,
-the pull, a read-back or a repair, need not know.
+a page that is read again, which changes nothing, cost nothing and leave nothing. Nor is it a change
+when a column is filled that the org did not show before. Whoever writes, the pull, a read-back or a
+repair, need not know.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult
 
 from models import CATALOG
+from models.backfill import BackfillState
 from models.columns import Kind, SyncField
 from models.sobject import SObject
 
@@ -81,7 +83,7 @@ def _sqlite(model: type[SObject]) -> str:
     changed = " OR ".join(f"old.{one.column} IS NOT new.{one.column}" for one in chosen)
     inserts = "\n".join(
         f"INSERT INTO record_history ({_COLUMNS}) SELECT {_row(model, one, _SQLITE_TEXT)}"
-        f" WHERE old.{one.column} IS NOT new.{one.column};"
+        f" WHERE {_changed(model, one, 'IS NOT')};"
         for one in chosen
     )
     return (
@@ -92,7 +94,7 @@ def _sqlite(model: type[SObject]) -> str:
 
 def _postgresql(model: type[SObject]) -> str:
     steps = "\n".join(
-        f"IF old.{one.column} IS DISTINCT FROM new.{one.column} THEN"
+        f"IF {_changed(model, one, 'IS DISTINCT FROM')} THEN"
         f" INSERT INTO record_history ({_COLUMNS}) VALUES ({_row(model, one, _POSTGRESQL_TEXT)});"
         " END IF;"
         for one in fields(model)
@@ -104,13 +106,33 @@ def _postgresql(model: type[SObject]) -> str:
 
 
 def _row(model: type[SObject], field: SyncField, texts: dict[Kind, str]) -> str:
-    text, at = texts[field.kind], "new.system_modstamp"
+    text, is_stamped = texts[field.kind], "new.system_modstamp <> old.system_modstamp"
+    # What moves no stamp (what is computed) came at a time, and by someone, that nobody knows.
+    seen = "coalesce(new.synced_at, new.system_modstamp)"
+    at = f"CASE WHEN {is_stamped} THEN new.system_modstamp ELSE {seen} END"
     if field.column == "is_closed" and "closed_date" in model.table().c:
         at = f"CASE WHEN new.is_closed THEN coalesce(new.closed_date, {at}) ELSE {at} END"
     old, new = (text.format(f"{row}.{field.column}") for row in ("old", "new"))
     return (
         f"'{model.sobject}', new.id, '{field.column}', {old}, {new}, {at},"
-        " new.last_modified_by_id, new.synced_at"
+        f" CASE WHEN {is_stamped} THEN new.last_modified_by_id END, new.synced_at"
+    )
+
+
+def _changed(model: type[SObject], field: SyncField, differs: str) -> str:
+    """Tell a change from the first reading of a field that the org did not show before.
+
+    Until the reading that fills its column is over, an empty value may be one that nobody has read.
+    That is planned in the same instant as the field is noted; one that began anew has a later plan,
+    but the row is older than the field.
+    """
+    column = field.column
+    return (
+        f"old.{column} {differs} new.{column} AND NOT (old.{column} IS NULL AND EXISTS"
+        " (SELECT 1 FROM scsync_fields f JOIN scsync_backfills b ON b.sobject = f.sobject"
+        f" WHERE f.sobject = '{model.sobject}' AND f.api_name = '{field.api_name}'"
+        f" AND b.state <> '{BackfillState.DONE}'"
+        " AND (f.since >= b.planned_at OR f.since > old.synced_at)))"
     )
 
 

@@ -198,6 +198,28 @@ def test_a_field_shown_again_clears_its_finding(small: Reader) -> None:
     assert _planned(small.store) == [("Case", "new fields: Description")]
 
 
+def test_a_field_shown_for_the_first_time_has_no_past(own: Reader) -> None:
+    """Its column is filled, whether the row is read for that or has changed: nobody did that."""
+    for name in ("Priority", "IsClosed"):
+        _change(own, hide=name)
+    own.pull()
+    for name in ("Priority", "IsClosed"):
+        _change(own, show=name)
+    low = "SELECT Id FROM Case WHERE Priority = 'Low'"
+    (case, *_) = own.org.run(lambda it: it.query_rows(low))
+    own.org.act("update", sobject="Case", id=case["Id"], fields={"Subject": "changed"})
+    for backfill in (False, True):
+        assert own.pull(backfill=backfill).outcome == "ok"
+    assert differences(own.org, own.store, "Case") == []
+    own.later(60)
+    own.org.act("update", sobject="Case", id=case["Id"], fields={"Priority": "High"})
+    own.pull()
+    query = "SELECT record_id, old_value, new_value FROM record_history"
+    with own.store.read() as tx:
+        found = [tuple(one) for one in tx.exec_driver_sql(query)]
+    assert found == [(case["Id"], "Low", "High")]
+
+
 def test_what_this_org_never_had_is_no_finding(small: Reader) -> None:
     """Standard fields of features that are off are noted, not told."""
     small.pull("Account")
