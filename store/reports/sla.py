@@ -1,7 +1,8 @@
 """Reports on milestones: what was promised about a case, and whether it is kept.
 
 The org's own clocks (time remaining, is violated) move no stamp and are stale here as soon as they
-are read; both views go by the dates instead.
+are read; both views go by the dates instead, and by one rule: broken is what ran out of time before it was
+completed, and before its case was stopped.
 """
 
 from models.columns import Kind
@@ -11,11 +12,20 @@ from store.reports.dialect import Dialect
 from store.reports.report import Column, Report
 
 
+def _clock(d: Dialect) -> str:
+    """Say up to when the time of m runs: until now, or until its case was stopped."""
+    return (
+        "coalesce((SELECT s.stop_start_date FROM cases s"
+        f" WHERE s.id = m.case_id AND s.is_stopped = true), {d.now})"
+    )
+
+
 def milestones(d: Dialect) -> Report:
     left = d.minutes(d.now, "m.target_date")
     whole = d.minutes("m.start_date", "m.target_date")
     state = (
-        f"CASE WHEN c.is_stopped = true THEN 'paused' WHEN m.target_date < {d.now} THEN 'violated'"
+        f"CASE WHEN m.target_date < {_clock(d)} THEN 'violated'"
+        " WHEN c.is_stopped = true THEN 'paused'"
         f" WHEN {left} * 4 <= {whole} THEN 'at risk' ELSE 'on time' END"
     )
     return Report(
@@ -33,7 +43,7 @@ def milestones(d: Dialect) -> Report:
                 "state",
                 Kind.TEXT,
                 "on time; at risk: no more than a quarter of its time is left; violated: its time"
-                " is over; paused: the case is stopped.",
+                " was over, and before the case was stopped if it is; paused: the case is stopped.",
                 state,
             ),
             Column(
@@ -62,12 +72,12 @@ WHERE m.deleted_at IS NULL AND m.is_completed = false""",
 
 def milestones_by_month(d: Dialect) -> Report:
     month = d.month("m.target_date")
-    late = f"coalesce(m.completion_date, {d.now}) > m.target_date"
+    late = f"coalesce(m.completion_date, {_clock(d)}) > m.target_date"
     return Report(
         name="milestones_by_month",
         title="Milestones by month",
         sentence="How many promises that were due in a month were kept and broken, by kind.",
-        sources=("CaseMilestone",),
+        sources=("CaseMilestone", "Case"),
         order="month desc, target_minutes",
         columns=(
             Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", "m.month"),
@@ -89,7 +99,8 @@ def milestones_by_month(d: Dialect) -> Report:
             Column(
                 "violated",
                 Kind.WHOLE,
-                "Those completed later, or not completed and past it.",
+                "Those completed later, or not completed and past it, or past it when the case was"
+                " stopped.",
                 "m.violated",
             ),
             Column(

@@ -88,16 +88,27 @@ class Desk:
         self._act("update", "Entitlement", id=rights[0], fields=used_up)
         served = {"Subject": "Served all the same", "ServiceContractId": lapsed}
         self._act("create", "Case", fields=served)
-        self._act("create", "Case", fields={"Subject": "New", "EntitlementId": rights[1]})
+        asked = {"Subject": "New", "EntitlementId": rights[1]}
+        self._promise(org, self._act("create", "Case", fields=asked))
         self._act("update", "Case", id=opened[0], fields={"IsEscalated": True})
         said = {"ParentId": opened[1], "CommentBody": "Soon.", "IsPublished": True}
         self._act("create", "CaseComment", fields=said)
         self._name_alike(org, opened[:-1])
-        (late,) = self._ids(org, "SELECT CaseId FROM CaseMilestone WHERE IsCompleted = false", 1)
-        self._act("update", "Case", id=late, fields={"IsStopped": True})
         for order in self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 4):
             fields = {"ServiceContractId": lapsed, "EndDate": "2030-01-01T00:00:00.000+0000"}
             self._act("update", "WorkOrder", id=order, fields=fields)
+
+    def _promise(self, org: Emulator, case: str) -> None:
+        """Have this case near one of its targets, and another be stopped between its two."""
+        due = "SELECT Id, CaseId, TargetDate FROM CaseMilestone WHERE IsCompleted = false"
+        rows = org.run(lambda it: it.query_rows(f"{due} ORDER BY TargetDate"))
+        stopped = {"IsStopped": True, "StopStartDate": _hours(1, rows[0]["TargetDate"])}
+        self._act("recompute", "Case", id=rows[0]["CaseId"], fields=stopped)
+        now = datetime.now(UTC).isoformat()
+        mine = [one["Id"] for one in rows if one["CaseId"] == case]
+        for milestone, hours in zip(mine, (2, 6), strict=True):
+            fields = {"StartDate": _hours(-10, now), "TargetDate": _hours(hours, now)}
+            self._act("recompute", "CaseMilestone", id=milestone, fields=fields)
 
     def _agreements(self, org: Emulator) -> tuple[list[str], str]:
         """Have some rights and contracts end in days to come; give those rights, and a lapsed contract."""
@@ -125,13 +136,19 @@ class Desk:
         (row,) = org.run(lambda it: it.query_rows(query))
         return datetime.fromisoformat(row[field])
 
-    def _act(self, act: str, sobject: str, **details: Any) -> None:
-        self.reader.org.act(act, sobject=sobject, **details)
+    def _act(self, act: str, sobject: str, **details: Any) -> Any:
+        return self.reader.org.act(act, sobject=sobject, **details)
 
     def _pull(self, *sobjects: str) -> None:
         self.reader.later(60)
         for sobject in sobjects:
             assert self.reader.pull(sobject).outcome == "ok"
+
+
+def _hours(hours: int, moment: str) -> str:
+    """Give the instant so many hours later."""
+    later = datetime.fromisoformat(moment) + timedelta(hours=hours)
+    return f"{later:%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
 def _desk(org: Emulator, url: str) -> Iterator[Desk]:

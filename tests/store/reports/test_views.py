@@ -103,9 +103,18 @@ def test_states_of_every_kind_are_told(desk: Desk) -> None:
         "expired",
         "exhausted",
     }
-    assert {row["state"] for row in told(desk, "milestones")} >= {"on time", "violated", "paused"}
+    states = {"on time", "at risk", "violated", "paused"}
+    assert {row["state"] for row in told(desk, "milestones")} == states
     assert any(row["served_since"] for row in told(desk, "service_contracts"))
     assert {row["needs"] for row in told(desk, "articles")} >= {"publishing", "review"}
+
+
+def test_stopping_a_case_mends_no_broken_promise(desk: Desk) -> None:
+    """What was over before stays violated; what runs out while the clock stands does not."""
+    stopped = [case["Id"] for case in desk.truth.open if case["IsStopped"]]
+    rows = [row for row in told(desk, "milestones") if row["case_id"] in stopped]
+    assert [row["state"] for row in rows] == ["violated", "paused"]
+    assert all(row["minutes_left"] < 0 for row in rows)
 
 
 def test_a_case_that_came_back_was_open_twice(desk: Desk) -> None:

@@ -19,7 +19,8 @@ _ASKED = {
     "ServiceTerritory": "Id Name",
     "Account": "Id Name",
     "Case": "Id CaseNumber Subject Status Priority Origin OwnerId AccountId CreatedDate IsEscalated"
-    " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped",
+    " IsClosed ClosedDate EntitlementId ServiceContractId IsStopped"
+    " StopStartDate",
     "CaseComment": "Id ParentId IsPublished CreatedDate CreatedById",
     "CaseMilestone": "Id CaseId MilestoneTypeId StartDate TargetDate CompletionDate IsCompleted"
     " TargetResponseInMins ElapsedTimeInMins StoppedTimeInMins",
@@ -203,10 +204,10 @@ def milestones(t: Truth, now: datetime) -> Rows:
             continue
         left = _minutes(now, one["TargetDate"])
         state = "on time"
-        if case["IsStopped"]:
-            state = "paused"
-        elif one["TargetDate"] < now:
+        if _is_broken(t, one, now):
             state = "violated"
+        elif case["IsStopped"]:
+            state = "paused"
         elif left * 4 <= _minutes(one["StartDate"], one["TargetDate"]):
             state = "at risk"
         found.append(
@@ -248,11 +249,20 @@ def milestones_by_month(t: Truth, now: datetime) -> Rows:
                 for one in ones
                 if one["CompletionDate"]
             ),
-            "violated": sum((one["CompletionDate"] or now) > one["TargetDate"] for one in ones),
+            "violated": sum(_is_broken(t, one, now) for one in ones),
             "working_minutes": _mean([_worked(one) for one in ones if one["CompletionDate"]]),
         }
         for (month, kind, called, minutes), ones in groups.items()
     ]
+
+
+def _is_broken(t: Truth, one: Record, now: datetime) -> bool:
+    """A promise is broken when its time ran out: not while the clock of its case stood still."""
+    if one["CompletionDate"]:
+        return bool(one["CompletionDate"] > one["TargetDate"])
+    case = t.cases.get(one["CaseId"], {})
+    stopped_at = case.get("StopStartDate") if case.get("IsStopped") else None
+    return bool(one["TargetDate"] < (stopped_at or now))
 
 
 def _worked(one: Record) -> int:
