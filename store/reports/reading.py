@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -118,10 +118,24 @@ def _condition(
     named, sign = _named(report, found[1]), found[2] or "="
     mine = view.c[named.name]
     if value:
-        return _COMPARE[sign](mine, _parsed(named, value))
+        parsed = _parsed(named, value)
+        _refuse_beyond(report, named, parsed)
+        return _COMPARE[sign](mine, parsed)
     if sign not in {"=", "!="}:
         raise BadQuestion(f"{condition} needs a value")
     return mine.is_(None) if sign == "=" else mine.is_not(None)
+
+
+def _refuse_beyond(report: Report, named: Column, moment: Any) -> None:
+    """Answer no question about a time of which the view knows not all: the answer were wrong."""
+    if named.reach is None:
+        return
+    first = datetime.now(UTC) - timedelta(days=named.reach)
+    if moment < first:
+        raise BadQuestion(
+            f"{report.name} reaches back {named.reach} days, {named.name} {moment:%Y-%m-%d} lies"
+            f" before: ask from {first:%Y-%m-%dT%H:%MZ} on, or for the backlog of cases_by_day"
+        )
 
 
 def _order(report: Report, view: TableClause, order: str) -> Sequence[ColumnElement[Any]]:

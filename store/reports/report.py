@@ -11,12 +11,16 @@ _PREFIX = "report_"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a view; `sql` is what stands there in the view's SELECT."""
+    """One column of a view; `sql` is what stands there in the view's SELECT.
+
+    `reach` is for instants: how many days before now the view knows all there was.
+    """
 
     name: str
     kind: Kind
     meaning: str
     sql: str
+    reach: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

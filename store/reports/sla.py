@@ -1,8 +1,8 @@
 """Reports on milestones: what was promised about a case, and whether it is kept.
 
 The org's own clocks (time remaining, is violated) move no stamp and are stale here as soon as they
-are read; both views go by the dates instead, and by one rule: broken is what ran out of time before it was
-completed, and before its case was stopped.
+are read; both views go by the dates instead, and by one rule: broken is what ran out of time before
+it was completed, and before its case was stopped.
 """
 
 from models.columns import Kind

@@ -111,9 +111,14 @@ def open_spells(d: Dialect) -> Report:
                 "When it was created or opened again; one that was closed again before anybody saw"
                 " it open has a spell of no length, at that closing.",
                 "since",
+                SPELLS_REACH,
             ),
             Column(
-                "until", Kind.INSTANT, "When it was closed; still open: the year 9999.", "until"
+                "until",
+                Kind.INSTANT,
+                "When it was closed; still open: the year 9999.",
+                "until",
+                SPELLS_REACH,
             ),
         ),
         body=f"""FROM (

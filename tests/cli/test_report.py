@@ -102,6 +102,10 @@ def test_the_same_rows_come_in_every_form(read: Desk) -> None:
         (["open_cases", "--where", "nonsense"], "write COLUMN=VALUE"),
         (["open_cases", "--order", "id;"], "is no order"),
         (["open_cases", "--csv", "--json"], "one of --csv, --json"),
+        (
+            ["open_spells", "--where", "until>2020-03-01T09:00:00Z", "--count"],
+            "reaches back 100 days",
+        ),
     ],
 )
 def test_a_question_that_will_not_do_exits_2(read: Desk, words: list[str], said: str) -> None:
