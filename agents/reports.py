@@ -107,7 +107,7 @@ class Reports:
         if lacking := self._withheld(report):
             raise BadQuestion(f"report {report.name} needs {', '.join(lacking)} to be enabled")
         limit, page = given.get("limit", RECORDS), given.get("page", 1)
-        where = dict(map(_condition, given.get("where", ())))
+        where = [*map(_condition, given.get("where", ()))]
         with self._store.read() as tx:
             total = reports.count(tx, report.name, where=where)
             columns, rows = reports.rows(

@@ -92,13 +92,13 @@ def _measured(name: str, store: Store, cases: int) -> list[str]:
 def _held(store: Store, name: str) -> bool:
     page, _ = _timed(lambda: _read(store, name, limit=PAGE))
     whole, rows = _timed(lambda: _read(store, name))
-    filtered, _ = _timed(lambda: _read(store, name, where=FILTERS[name], limit=PAGE))
+    filtered, _ = _timed(lambda: _read(store, name, where=FILTERS[name].items(), limit=PAGE))
     print(f"{name:28}{rows:>10,}{page:>10.3f} s{whole:>7.3f} s{filtered:>8.3f} s", flush=True)
     return max(page, filtered, 0 if rows > MOST else whole) < BAR
 
 
 def _read(
-    store: Store, name: str, *, where: dict[str, str] | None = None, limit: int | None = None
+    store: Store, name: str, *, where: reports.Conditions = (), limit: int | None = None
 ) -> int:
     with store.read() as tx:
         return len(reports.rows(tx, name, where=where, limit=limit)[1])

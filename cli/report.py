@@ -79,7 +79,7 @@ class _Asked:
 
     tx: Connection
     report: Report
-    where: dict[str, str]
+    where: reports.Conditions
     order: str | None
     limit: int | None
 
@@ -158,14 +158,14 @@ def _index(ctx: Context, parts: App) -> None:
         indexes.build(parts.store)
 
 
-def _conditions(where: list[str]) -> dict[str, str]:
-    found = {}
+def _conditions(where: list[str]) -> reports.Conditions:
+    found = []
     for one in where:
         match = _WHERE.fullmatch(one)
         if match is None:
             raise typer.BadParameter(f"{one!r}: write COLUMN=VALUE, also != < <= > >=")
         name, sign, value = match.groups()
-        found[f"{name}{sign}"] = value
+        found.append((f"{name}{sign}", value))
     return found
 
 

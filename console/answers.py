@@ -1,7 +1,6 @@
 """Answers of reports, kept for a moment: who pages, sorts and comes back asks the same again."""
 
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from threading import Lock, Thread
@@ -13,7 +12,7 @@ from sqlalchemy import Connection
 from store import reports
 from store.engine import Store
 from store.errors import StoreError
-from store.reports import Column
+from store.reports import Column, Conditions
 from store.reports.reading import Rows
 
 PAGE = 100
@@ -71,14 +70,14 @@ class Answers:
     def get(
         self,
         name: str,
-        where: Mapping[str, str],
+        where: Conditions,
         order: str | None = None,
         page: int = 1,
         *,
         tally: str | None = None,
     ) -> Answer:
         """Ask, unless the answer is known; raises `BadQuestion`, `StoreError`."""
-        question = Question(name, tuple(sorted(where.items())), order, page, tally)
+        question = Question(name, tuple(sorted(where)), order, page, tally)
         kept = self._kept.get(question)
         if kept and kept.serves:
             return kept
@@ -88,9 +87,9 @@ class Answers:
             Thread(target=self._fetch, args=(question,), name="reports", daemon=True).start()
         return kept
 
-    def renew(self, name: str, where: Mapping[str, str], *, tally: str | None = None) -> Answer:
+    def renew(self, name: str, where: Conditions, *, tally: str | None = None) -> Answer:
         """Give an answer that serves still, before anybody has to wait for it."""
-        question = Question(name, tuple(sorted(where.items())), None, 1, tally)
+        question = Question(name, tuple(sorted(where)), None, 1, tally)
         kept = self._kept.get(question)
         return kept if kept and kept.serves else self._asked(question)
 
@@ -136,7 +135,7 @@ class Answers:
 
 def _asked(tx: Connection, question: Question) -> tuple[tuple[Column, ...], Rows, int]:
     """Give columns, one page of rows, and how many rows there are."""
-    name, where, page = question.name, dict(question.where), question.page
+    name, where, page = question.name, question.where, question.page
     if question.tally:
         columns, rows = reports.tally(tx, name, question.tally, where=where)
         return columns, rows, len(rows)

@@ -1,7 +1,7 @@
 """What takes long to find out is found out before anybody looks: the desk, reports, row counts."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
@@ -11,7 +11,7 @@ from console.answers import Answer, Answers
 from console.pages import desk
 from console.pages.charted import charts_of
 from store.errors import StoreError
-from store.reports import CATALOG
+from store.reports import CATALOG, Conditions
 from worker.app import App
 
 _SHARE = 100
@@ -53,7 +53,7 @@ def _keep(parts: App, answers: Answers, ending: Event) -> None:
 
 
 def _go_round(parts: App, answers: Answers, ending: Event) -> None:
-    def ask(name: str, where: Mapping[str, str], *, tally: str | None = None) -> Answer:
+    def ask(name: str, where: Conditions, *, tally: str | None = None) -> Answer:
         return answers.renew(name, where, tally=tally)
 
     parts.overview(parts.counts)
@@ -64,6 +64,6 @@ def _go_round(parts: App, answers: Answers, ending: Event) -> None:
     for name, report in CATALOG.items():
         if ending.is_set():
             return
-        ask(name, {})
-        for _ in charts_of(report, {}, ask):
+        ask(name, ())
+        for _ in charts_of(report, (), ask):
             pass

@@ -54,7 +54,7 @@ def of_report(report: reports.Report, question: Select[Any] | None = None) -> So
     """Take a report, or what a question chooses of it."""
     columns = tuple((one.name, one.kind) for one in report.all_columns)
     if question is None:
-        question = reading.query(report, where={}, order=None)
+        question = reading.query(report, where=(), order=None)
     return Source(report.view, columns, question)
 
 

@@ -103,7 +103,7 @@ def _show(parts: App, asked: Asked) -> dict[str, Any]:
             columns, found = reports.rows(
                 tx,
                 report.name,
-                where=dict(map(_condition, query.where)),
+                where=[*map(_condition, query.where)],
                 order=order,
                 limit=query.limit + 1,
                 offset=query.offset,

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from console.charts import Chart, Kind, Series
-from store.reports import Column, Report
+from store.reports import Column, Conditions, Report
 from store.reports.reading import ROWS, Rows
 
 _MOST = 24
@@ -29,9 +29,7 @@ class Answered(Protocol):
 class Ask(Protocol):
     """Asks a report for its rows, or for how many have what in a column."""
 
-    def __call__(
-        self, name: str, where: Mapping[str, str], *, tally: str | None = None
-    ) -> Answered: ...
+    def __call__(self, name: str, where: Conditions, *, tally: str | None = None) -> Answered: ...
 
 
 @dataclass(frozen=True)
@@ -201,18 +199,20 @@ _ROWS = {
 }
 
 
-def charts_of(report: Report, where: Mapping[str, str], ask: Ask) -> Iterator[Chart]:
+def charts_of(report: Report, where: Conditions, ask: Ask) -> Iterator[Chart]:
     """Draw a report under what it is filtered by; what would not show that is left out."""
+    dimension = next((value for name, value in where if name == "dimension"), None)
     for drawing in _DRAWINGS.get(report.name, ()):
-        drawn = _of_dimension(drawing, where.get("dimension"))
+        drawn = _of_dimension(drawing, dimension)
         if drawn.report != report.name and where:
             continue
-        if any(where.get(column, value) != value for column, value in drawn.where.items()):
+        if any(drawn.where.get(column, value) != value for column, value in where):
             continue
         tally = None if drawn.values else drawn.label
-        if tally in where:
+        if any(column == tally for column, _ in where):
             continue  # one bar tells nothing
-        yield _drawn(drawn, ask(drawn.report, {**where, **drawn.where}, tally=tally))
+        chosen = tuple(dict.fromkeys((*where, *drawn.where.items())))
+        yield _drawn(drawn, ask(drawn.report, chosen, tally=tally))
 
 
 def _of_dimension(drawing: Drawing, dimension: str | None) -> Drawing:

@@ -68,28 +68,28 @@ def known(found: Iterator[Tile], freshness: Freshness) -> Iterator[Tile]:
 
 def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:
     """Give the figures of this moment."""
-    by_status = _rows(ask("open_cases_by", {"dimension": "status"}))
+    by_status = _rows(ask("open_cases_by", [("dimension", "status")]))
     opened, escalated = _sum(by_status, "cases"), _sum(by_status, "escalated")
     oldest = max((row["oldest_days"] or 0 for row in by_status), default=0)
     note = f"{escalated:,} escalated; the oldest of {oldest:,} days"
     yield Tile("Open cases", opened, note, "/reports/open_cases")
 
     yesterday = (now - timedelta(days=1)).date()
-    day = _rows(ask("cases_by_day", {"day": yesterday.isoformat()}))
+    day = _rows(ask("cases_by_day", [("day", yesterday.isoformat())]))
     note = f"{_sum(day, 'closed'):,} closed"
     yield Tile("Created yesterday", _sum(day, "created"), note, "/reports/cases_by_day")
 
-    violated = ask("milestones", {"state": "violated"}).total
-    note = f"{ask('milestones', {'state': 'at risk'}).total:,} more at risk"
+    violated = ask("milestones", [("state", "violated")]).total
+    note = f"{ask('milestones', [('state', 'at risk')]).total:,} more at risk"
     address = "/reports/milestones?state=violated"
     yield Tile("Milestones violated", violated, note, address, "ill" if violated else "")
 
-    orders = _rows(ask("work_orders_by", {"dimension": "status"}))
+    orders = _rows(ask("work_orders_by", [("dimension", "status")]))
     overdue, note = _sum(orders, "overdue"), f"of {_sum(orders, 'open'):,} open"
     address = "/reports/work_orders?is_overdue=true"
     yield Tile("Work orders overdue", overdue, note, address, "ill" if overdue else "")
 
-    uncovered = ask("cases_without_entitlement", {}).total
+    uncovered = ask("cases_without_entitlement", ()).total
     note = "open cases that no entitlement covers"
     yield Tile("Not entitled", uncovered, note, "/reports/cases_without_entitlement")
 
@@ -97,7 +97,7 @@ def tiles(ask: Ask, now: datetime) -> Iterator[Tile]:
 def charts(ask: Ask) -> Iterator[Chart]:
     """Draw what has anything to show."""
     for name in _CHARTS:
-        for chart in charts_of(CATALOG[name], {}, ask):
+        for chart in charts_of(CATALOG[name], (), ask):
             if not chart.is_empty:
                 yield chart
 

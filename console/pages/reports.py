@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
 from store import watermarks
-from store.reports import CATALOG, BadQuestion, Report, reading
+from store.reports import CATALOG, BadQuestion, Conditions, Report, reading
 from worker.app import App
 
 _SIGNS = ("=", "!=", ">", ">=", "<", "<=")
@@ -99,28 +99,28 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
 class _Links:
     """Addresses of the same report, asked otherwise."""
 
-    def __init__(self, report: Report, where: Mapping[str, str], order: str | None) -> None:
+    def __init__(self, report: Report, where: Conditions, order: str | None) -> None:
         self._base = f"/reports/{report.name}"
-        self._where = dict(where)
-        self._order = {"order": order} if order else {}
+        self._where = [*where]
+        self._order = [("order", order)] if order else []
 
     def sorted_by(self, column: str) -> str:
-        up = self._order.get("order") == column
-        return self._to({**self._where, "order": f"{column} desc" if up else column})
+        up = self._order == [("order", column)]
+        return self._to([*self._where, ("order", f"{column} desc" if up else column)])
 
-    def without(self, condition: str) -> str:
-        left = {name: value for name, value in self._where.items() if name != condition}
-        return self._to({**left, **self._order})
+    def without(self, condition: tuple[str, str]) -> str:
+        left = [one for one in self._where if one != condition]
+        return self._to([*left, *self._order])
 
     def page(self, number: int) -> str:
-        return self._to({**self._where, **self._order, "page": str(number)})
+        return self._to([*self._where, *self._order, ("page", str(number))])
 
     @property
     def csv(self) -> str:
-        query = urlencode({**self._where, **self._order})
+        query = urlencode([*self._where, *self._order])
         return f"{self._base}/csv{'?' * bool(query)}{query}"
 
-    def _to(self, query: Mapping[str, str]) -> str:
+    def _to(self, query: list[tuple[str, str]]) -> str:
         return f"{self._base}{'?' * bool(query)}{urlencode(query)}"
 
 
@@ -132,30 +132,30 @@ def _named(request: Request) -> Report:
         raise Problem(404, str(error)) from None
 
 
-def _where(request: Request) -> dict[str, str]:
+def _where(request: Request) -> Conditions:
     """Read the conditions that stand in the address, and the one that the form adds."""
     given = request.query_params
-    found = {name: value for name, value in given.items() if name not in _OURS}
+    found = [one for one in given.multi_items() if one[0] not in _OURS]
     if (added := given.get("column")) and given.get("sign", "=") in _SIGNS:
         sign = given.get("sign", "=")
-        found[added if sign == "=" else f"{added}{sign}"] = given.get("value", "").strip()
-    return found
+        name = added if sign == "=" else f"{added}{sign}"
+        found.append((name, given.get("value", "").strip()))
+    return tuple(dict.fromkeys(found))
 
 
 def _sifted(
-    report: Report, where: Mapping[str, str], order: str | None
-) -> tuple[dict[str, str], str | None, str]:
+    report: Report, where: Conditions, order: str | None
+) -> tuple[Conditions, str | None, str]:
     """Keep the conditions and the order that will do, and say what is wrong with the others."""
-    good: dict[str, str] = {}
-    wrong = []
-    for condition, value in where.items():
+    good, wrong = [], []
+    for condition in where:
         try:
-            reading.query(report, where={condition: value}, order=None)
-            good[condition] = value
+            reading.query(report, where=[condition], order=None)
+            good.append(condition)
         except BadQuestion as error:
             wrong.append(str(error))
     try:
-        reading.query(report, where={}, order=order)
+        reading.query(report, where=(), order=order)
     except BadQuestion as error:
         wrong.append(str(error))
         order = None

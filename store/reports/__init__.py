@@ -3,14 +3,13 @@
 `CATALOG` names them, `rows` and `count` read them; `views.refresh` makes them.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from store.reports import reading
 from store.reports.catalog import CATALOG
-from store.reports.reading import BadQuestion, Rows
+from store.reports.reading import BadQuestion, Conditions, Rows
 from store.reports.report import FRESH, Column, Report
 
 __all__ = [
@@ -18,6 +17,7 @@ __all__ = [
     "FRESH",
     "BadQuestion",
     "Column",
+    "Conditions",
     "Report",
     "count",
     "find",
@@ -39,7 +39,7 @@ def rows(
     tx: Connection,
     name: str,
     *,
-    where: Mapping[str, str] | None = None,
+    where: Conditions = (),
     order: str | None = None,
     limit: int | None = None,
     offset: int = 0,
@@ -48,7 +48,7 @@ def rows(
     return reading.rows(tx, find(name), where=where, order=order, limit=limit, offset=offset)
 
 
-def count(tx: Connection, name: str, *, where: Mapping[str, str] | None = None) -> int:
+def count(tx: Connection, name: str, *, where: Conditions = ()) -> int:
     """Count a report's rows; raises `BadQuestion`."""
     return reading.count(tx, find(name), where=where)
 
@@ -59,7 +59,7 @@ def fresh(tx: Connection, name: str) -> datetime | None:
 
 
 def tally(
-    tx: Connection, name: str, column: str, *, where: Mapping[str, str] | None = None
+    tx: Connection, name: str, column: str, *, where: Conditions = ()
 ) -> tuple[tuple[Column, ...], Rows]:
     """Count a report's rows by what they have in a column; raises `BadQuestion`."""
     return reading.tally(tx, find(name), column, where=where)

@@ -1,7 +1,7 @@
 """Rows of a report, by conditions and in an order that people and programs may choose freely."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,9 @@ from models.columns import Kind, UtcDateTime
 from store.reports.report import FRESH, Column, Report
 
 Rows = list[tuple[Any, ...]]
+Conditions = Collection[tuple[str, str]]
+"""All of which hold for a row: a column, with one of = != < <= > >= behind it if it is not equality
+that is meant, and a value; an empty value is no value."""
 
 _KEYS = 3
 _CONDITION = re.compile(r"([a-z_0-9]+)(>=|<=|!=|=|>|<)?")
@@ -50,15 +53,14 @@ class BadQuestion(ValueError):  # noqa: N818 - the words of the message name the
     """A condition or an order that the report does not understand."""
 
 
-def query(report: Report, *, where: Mapping[str, str], order: str | None) -> Select[Any]:
+def query(report: Report, *, where: Conditions, order: str | None) -> Select[Any]:
     """Make the question; raises `BadQuestion` for names and values that will not do.
 
-    A key of `where` is a column, with one of = != < <= > >= behind it if it is not equality that
-    is meant; an empty value is no value. `order` is columns, each with desc or without.
+    `order` is columns, each with desc or without.
     """
     view = _view(report)
     question = select(*view.c)
-    for condition, value in where.items():
+    for condition, value in where:
         question = question.where(_condition(report, view, condition, value))
     return question.order_by(*_order(report, view, order or report.order))
 
@@ -67,30 +69,30 @@ def rows(
     tx: Connection,
     report: Report,
     *,
-    where: Mapping[str, str] | None = None,
+    where: Conditions = (),
     order: str | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[tuple[Column, ...], Rows]:
     """Give columns and rows: instants are aware, days dates, flags booleans on both databases."""
-    question = query(report, where=where or {}, order=order).limit(limit).offset(offset or None)
+    question = query(report, where=where, order=order).limit(limit).offset(offset or None)
     return report.all_columns, [tuple(row) for row in tx.execute(question)]
 
 
-def count(tx: Connection, report: Report, *, where: Mapping[str, str] | None = None) -> int:
+def count(tx: Connection, report: Report, *, where: Conditions = ()) -> int:
     """Count the rows that these conditions choose."""
-    chosen = query(report, where=where or {}, order=None).order_by(None).subquery()
+    chosen = query(report, where=where, order=None).order_by(None).subquery()
     return int(tx.execute(select(func.count()).select_from(chosen)).scalar_one())
 
 
 def tally(
-    tx: Connection, report: Report, column: str, *, where: Mapping[str, str] | None = None
+    tx: Connection, report: Report, column: str, *, where: Conditions = ()
 ) -> tuple[tuple[Column, ...], Rows]:
     """Count the rows that these conditions choose, by what they have in a column."""
     named, view = _named(report, column), _view(report)
     number = func.count()
     question = select(view.c[named.name], number).group_by(view.c[named.name])
-    for condition, value in (where or {}).items():
+    for condition, value in where:
         question = question.where(_condition(report, view, condition, value))
     found = tx.execute(question.order_by(number.desc(), view.c[named.name].nulls_last()))
     return (named, _TALLIED), [tuple(row) for row in found]

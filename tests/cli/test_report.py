@@ -94,6 +94,16 @@ def test_the_same_rows_come_in_every_form(read: Desk) -> None:
         assert one["created_date"] == f"{stamp:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
+def test_a_condition_may_be_repeated(read: Desk) -> None:
+    """Each holds, those on one column as well."""
+    every = read.run("report", "open_cases", "--json").objects()
+    one, other, *_ = sorted({row["status"] for row in every})
+    neither = ("--where", f"status!={one}", "--where", f"status!={other}")
+    expected = [row for row in every if row["status"] not in {one, other}]
+    assert read.run("report", "open_cases", *neither, "--json").objects() == expected != []
+    assert int(read.run("report", "open_cases", *neither, "--count").out) == len(expected)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from console import warmth
 from console.answers import Answer, Answers
 from store.engine import Store
-from store.reports import CATALOG, BadQuestion
+from store.reports import CATALOG, BadQuestion, Conditions
 from tests.console.browsing import browsing, pull
 from tests.pipelines.push.ground import Place
 from tests.worker.conftest import eventually
@@ -63,7 +63,7 @@ def test_an_answer_that_has_served_is_shown_while_the_next_is_fetched(
     answers = Answers(place.app.store)
 
     def ask() -> Answer:
-        return answers.get("open_cases_by", {"dimension": "status"})
+        return answers.get("open_cases_by", [("dimension", "status")])
 
     first = ask()
     assert ask() is first
@@ -78,14 +78,14 @@ def test_a_quick_answer_is_never_old(place: Place, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("console.answers._SLOW", 60.0)
     monkeypatch.setattr("console.answers._REST", 0.0)
     answers = Answers(place.app.store)
-    assert answers.get("agents_load", {}) is not answers.get("agents_load", {})
+    assert answers.get("agents_load", ()) is not answers.get("agents_load", ())
 
 
 def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
     """Ten people who open a large desk cost the store one question; what is wrong, all are told."""
     answers, together = Answers(place.app.store), Barrier(10)
 
-    def ask(where: dict[str, str]) -> Answer | str:
+    def ask(where: Conditions) -> Answer | str:
         together.wait(30)
         try:
             return answers.get("open_cases_by", where)
@@ -93,8 +93,8 @@ def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
             return str(error)
 
     with ThreadPoolExecutor(10) as pool, listening(place.app.store, slow=0.5) as asked:
-        good = [*pool.map(ask, [{"dimension": "status"}] * 10)]
-        bad = [*pool.map(ask, [{"dimensoin": "status"}] * 10)]
+        good = [*pool.map(ask, [[("dimension", "status")]] * 10)]
+        bad = [*pool.map(ask, [[("dimensoin", "status")]] * 10)]
     assert asked == {"open_cases_by": 1}
     assert all(one is good[0] for one in good)
     assert all("dimensoin" in str(one) for one in bad)

@@ -256,6 +256,9 @@ def test_a_report_is_listed_read_and_filtered(http: TestClient, place: Place) ->
     status = every["rows"][0]["status"]
     chosen = http.get(url, params={"where": f"status={status}"}).json()["rows"]
     assert chosen == [one for one in every["rows"] if one["status"] == status]
+    two = sorted({row["status"] for row in every["rows"]})[:2]
+    neither = http.get(url, params={"where": [f"status!={one}" for one in two]}).json()["rows"]
+    assert neither == [row for row in every["rows"] if row["status"] not in two] != []
     none = http.get(url, params={"where": "status=Nobody"}).json()
     assert (none["rows"], none["fresh_as_of"]) == ([], every["rows"][0]["fresh_as_of"])
     huge = "9" * 30

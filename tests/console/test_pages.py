@@ -525,7 +525,7 @@ def test_a_report_is_filtered_sorted_and_taken_away(browser: Browser, place: Pla
     text = browser.see(file)
     header, *lines = list(csv.reader(io.StringIO(text)))
     with place.app.store.read() as tx:
-        columns, rows = reports.rows(tx, "open_cases", where={"priority!=": "High"})
+        columns, rows = reports.rows(tx, "open_cases", where=[("priority!=", "High")])
     assert header == [one.name for one in columns]
     assert len(lines) == len(rows)
     assert f"{len(rows)} rows" in shown
@@ -570,6 +570,24 @@ def test_a_wrong_filter_costs_none_of_the_others(browser: Browser) -> None:
     right = browser.see("/reports/open_cases?priority%21%3D=High")
     rows = re.compile(r">([\d,]+) rows<")
     assert rows.findall(shown) == rows.findall(right) != ["0"]
+
+
+def test_filters_on_one_column_hold_together(browser: Browser) -> None:
+    """Each is kept, shown, drawn, taken into the CSV, and can be removed by itself."""
+    for_both = "status%21%3D=Escalated&status%21%3D=Working"
+    added = "column=status&sign=%21%3D&value=Working"
+    shown = browser.see(f"/reports/open_cases?status%21%3D=Escalated&{added}")
+    file = browser.see(f"/reports/open_cases/csv?{for_both}")
+    rows = [*csv.DictReader(io.StringIO(file, newline=""))]
+    assert rows
+    assert not {row["status"] for row in rows} & {"Escalated", "Working"}
+    assert f">{len(rows)} rows<" in shown
+    (chart,) = specs(shown)
+    assert sum(chart["series"][0]["values"]) == len(rows)
+    for one in ("Escalated", "Working"):
+        assert f"Remove: </span>status!={one}" in shown
+        assert f'href="/reports/open_cases?status%21%3D={one}"' in shown
+    assert f'href="/reports/open_cases/csv?{for_both.replace("&", "&amp;")}"' in shown
 
 
 def test_a_page_beyond_the_last_is_the_last(browser: Browser) -> None:
@@ -642,7 +660,7 @@ def test_a_milestone_leads_to_its_case(browser: Browser, place: Place) -> None:
 def test_a_figure_leads_to_its_records(browser: Browser, place: Place) -> None:
     """From open cases by status to the cases themselves, as many as were counted."""
     with place.app.store.read() as tx:
-        _, rows = reports.rows(tx, "open_cases_by", where={"dimension": "status"})
+        _, rows = reports.rows(tx, "open_cases_by", where=[("dimension", "status")])
     shown = browser.see("/reports/open_cases_by?dimension=status")
     (_, status, _, number, *_) = rows[0]
     leads = next(one for one in Page(shown).links if one == f"/reports/open_cases?status={status}")
@@ -658,7 +676,7 @@ def test_a_figure_of_one_name_leads_by_its_id(
 ) -> None:
     """Two customers may bear one name, and an owner whom the store does not know has none."""
     with place.app.store.read() as tx:
-        columns, rows = reports.rows(tx, figures, where={"value_id!=": ""}, order="dimension")
+        columns, rows = reports.rows(tx, figures, where=[("value_id!=", "")], order="dimension")
     named = [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
     for row in {one["dimension"]: one for one in named}.values():
         leads = f"/reports/{records}?{row['dimension']}_id={row['value_id']}"
@@ -671,7 +689,7 @@ def test_a_figure_of_one_name_leads_by_its_id(
         rows=[(*alike.values(), "005A"), (*alike.values(), "005B")],
         total=2,
     )
-    (chart,) = charts_of(CATALOG[figures], {"dimension": "owner"}, lambda *_, **__: answer)
+    (chart,) = charts_of(CATALOG[figures], [("dimension", "owner")], lambda *_, **__: answer)
     assert (chart.labels, chart.series[0].values) == (("Kim", "Kim"), (1, 1))
 
 
@@ -684,8 +702,8 @@ def test_every_report_has_a_picture(browser: Browser, name: str) -> None:
 def test_a_picture_is_of_what_the_page_is_filtered_by(browser: Browser, place: Place) -> None:
     """Hours are drawn as hours, a series for each priority; the backlog has its own course."""
     with place.app.store.read() as tx:
-        columns, rows = reports.rows(tx, "response_times", where={"metric": "resolution"})
-        _, tallied = reports.tally(tx, "open_cases", "age_band", where={"priority": "High"})
+        columns, rows = reports.rows(tx, "response_times", where=[("metric", "resolution")])
+        _, tallied = reports.tally(tx, "open_cases", "age_band", where=[("priority", "High")])
         _, days = reports.rows(tx, "cases_by_day", limit=100)
     hours, days = (
         [dict(zip([one.name for one in columns], row, strict=True)) for row in rows],
@@ -714,14 +732,14 @@ def test_what_ends_soon_is_drawn_by_when() -> None:
         total=3,
     )
 
-    def ask(_: str, where: dict[str, str], *, tally: str | None = None) -> Any:
-        assert where["state"] == "active"
+    def ask(_: str, where: reports.Conditions, *, tally: str | None = None) -> Any:
+        assert ("state", "active") in where
         return counted if tally == "ends_within" else pytest.fail("only what is active ends")
 
-    (chart,) = charts_of(CATALOG["entitlements"], {"state": "active"}, ask)
+    (chart,) = charts_of(CATALOG["entitlements"], [("state", "active")], ask)
     assert chart.labels == ("within 30 days", "61 to 90 days", "later or never")
     assert chart.series[0].values == (2, 4, 7)
-    assert [*charts_of(CATALOG["entitlements"], {"state": "expired"}, ask)] == []
+    assert [*charts_of(CATALOG["entitlements"], [("state", "expired")], ask)] == []
 
 
 def specs(page: str) -> list[dict[str, Any]]:

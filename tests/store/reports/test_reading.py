@@ -10,9 +10,11 @@ from store.reports import BadQuestion
 from tests.store.reports.conftest import Desk
 
 
-def ask(desk: Desk, name: str = "open_cases", **asked: Any) -> list[dict[str, Any]]:
+def ask(
+    desk: Desk, name: str = "open_cases", *, where: dict[str, str] | None = None, **asked: Any
+) -> list[dict[str, Any]]:
     with desk.store.read() as tx:
-        columns, rows = reports.rows(tx, name, **asked)
+        columns, rows = reports.rows(tx, name, where=(where or {}).items(), **asked)
     return [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
 
 
@@ -32,6 +34,22 @@ def test_conditions_choose_as_they_say(desk: Desk) -> None:
     days = ask(desk, "cases_by_day", where={"day>=": "2026-01-01"}, order="day")
     assert [row["day"] for row in days] == sorted(row["day"] for row in days)
     assert days[0]["day"] >= date(2026, 1, 1)
+
+
+def test_conditions_on_one_column_hold_together(desk: Desk) -> None:
+    """With one sign as well: each of them leaves rows out, of counts and tallies too."""
+    expected = [row for row in ask(desk) if row["status"] not in {"Escalated", "Working"}]
+    both = [("status!=", "Escalated"), ("status!=", "Working")]
+    with desk.store.read() as tx:
+        _, rows = reports.rows(tx, "open_cases", where=both)
+        assert [row[0] for row in rows] == [row["id"] for row in expected] != []
+        assert reports.count(tx, "open_cases", where=both) == len(expected)
+        _, tallied = reports.tally(tx, "open_cases", "status", where=both)
+        assert sum(number for _, number in tallied) == len(expected)
+        assert (
+            reports.count(tx, "open_cases", where=[("status", "Escalated"), ("status", "Closed")])
+            == 0
+        )
 
 
 def test_pages_follow_each_other(desk: Desk) -> None:

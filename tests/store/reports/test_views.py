@@ -14,9 +14,9 @@ from tests.store.reports.truth import REPORTS, Rows
 HALF_A_CENT = 0.006  # averages and sums are rounded, or added in another order
 
 
-def told(desk: Desk, name: str, **asked: Any) -> Rows:
+def told(desk: Desk, name: str, *, where: dict[str, str] | None = None, **asked: Any) -> Rows:
     with desk.store.read() as tx:
-        columns, rows = reports.rows(tx, name, **asked)
+        columns, rows = reports.rows(tx, name, where=(where or {}).items(), **asked)
     return [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
 
 
