@@ -16,6 +16,9 @@ from store.export import Batch, Source
 Columns = tuple[tuple[str, Kind], ...]
 
 
+_ENDS = csv.excel.lineterminator
+
+
 class Format(StrEnum):
     """What a file of rows may be."""
 
@@ -31,13 +34,23 @@ def write(path: Path, form: Format, source: Source, batches: Iterable[Batch]) ->
 
 def write_csv(stream: TextIO, columns: Columns, batches: Iterable[Batch]) -> int:
     """Write lines under a header; nothing and an empty text are both empty."""
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_Lines(stream))
     writer.writerow([name for name, _ in columns])
     rows = 0
     for batch in batches:
         writer.writerows([plain(value) for value in row] for row in batch)
         rows += len(batch)
     return rows
+
+
+class _Lines:
+    """Ends lines with a newline alone; csv quotes texts for what it ends lines with itself."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        return self._stream.write(f"{line.removesuffix(_ENDS)}\n")
 
 
 def plain(value: Any) -> Any:

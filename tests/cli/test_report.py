@@ -172,6 +172,23 @@ def test_words_of_customers_come_as_they_are_written(
         assert {line["subject"] for line in csv.DictReader(io.StringIO(text))} == {"=1+1|cmd"}
 
 
+@pytest.mark.parametrize("words", ["a\rb", "a\nb", "a\r\nb", 'say "a", or b', "\r", "end\n"])
+def test_csv_gives_back_what_was_written(
+    read: Desk, tmp_path: Path, forks: Forks, words: str
+) -> None:
+    """Whatever ends a line in it or parts fields: a record stays one record, ended by a newline."""
+    shutil.copy(read.folder / "scsync.db", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "scsync.db")) as store, store:
+        store.execute("UPDATE cases SET subject = ?", (words,))
+    desk = Desk(tmp_path, forks, read.settings)
+    desk.run("export", "cases", "report_open_cases", "--to", "out", "--format", "csv")
+    for name in ("cases", "report_open_cases"):
+        text = (tmp_path / "out" / f"{name}.csv").read_bytes().decode()
+        rows = [*csv.DictReader(io.StringIO(text, newline=""))]
+        assert {row["subject"] for row in rows} == {words}
+        assert text.partition("\n")[0].split(",") == [*rows[0]]
+
+
 def test_what_cannot_be_exported_is_told_with_what_can(read: Desk) -> None:
     """Before any file is begun."""
     done = read.run("export", "cases", "cassettes", "--to", "none")
