@@ -29,12 +29,17 @@ REPORT_OUTPUT: Schema = {
         "report": {"type": "string"},
         "columns": {"type": "object"},
         "as_of": {"type": ["string", "null"]},
+        "unreadable": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Fields that the org hides and that these figures hang on.",
+        },
         "rows": {"type": "array", "items": {"type": "object"}},
         "total": {"type": "integer"},
         "next_page": {"type": ["integer", "null"]},
         "note": {"type": "string"},
     },
-    "required": ["report", "columns", "as_of", "rows", "total", "next_page"],
+    "required": ["report", "columns", "as_of", "unreadable", "rows", "total", "next_page"],
 }
 
 
@@ -119,6 +124,7 @@ class Reports:
                 offset=(page - 1) * limit,
             )
             fresh = reports.fresh(tx, report.name)
+            lacking = reports.lacking(tx, report.name)
         names = [one.name for one in columns]
         found = [dict(zip(names, row, strict=True)) for row in rows]
         kept, is_all = bounded_list([_without_freshness(one) for one in found])
@@ -126,6 +132,7 @@ class Reports:
             "report": report.name,
             "columns": {one.name: one.meaning for one in columns if one.name != FRESH},
             "as_of": fresh.isoformat() if fresh else None,
+            "unreadable": lacking,
             "rows": kept,
             "total": total,
             "next_page": page + 1 if is_all and total > page * limit else None,

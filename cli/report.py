@@ -105,11 +105,16 @@ class _Asked:
     def fresh(self) -> datetime | None:
         return reading.fresh(self.tx, self.report)
 
+    def lacking(self) -> list[str]:
+        return reading.lacking(self.tx, self.report)
+
 
 def _answer(
     ctx: Context, asked: _Asked, *, csv: bool, json: bool, parquet: Path | None, count: bool
 ) -> None:
-    if asked.fresh() is None:
+    if lacking := asked.lacking():
+        ctx.say(f"not readable: {', '.join(lacking)}, which these figures hang on")
+    elif asked.fresh() is None:
         sources = ", ".join(asked.report.sources)
         ctx.say(f"not all of {sources} was read to its end: what is not here may be in the org")
     if count:

@@ -33,6 +33,8 @@ class Answer(NamedTuple):
     rows: Rows
     total: int
     fresh: datetime | None
+    lacking: tuple[str, ...]
+    """Fields that the org hides and its figures hang on."""
     at: float
     took: float
 
@@ -123,8 +125,9 @@ class Answers:
         with self._store.read() as tx:
             columns, rows, total = _asked(tx, question)
             fresh = reports.fresh(tx, question.name)
+            lacking = tuple(reports.lacking(tx, question.name))
         ended = time.monotonic()
-        answer = Answer(columns, rows, total, fresh, ended, ended - begun)
+        answer = Answer(columns, rows, total, fresh, lacking, ended, ended - begun)
         with self._turn:
             self._kept.pop(question, None)
             if len(self._kept) >= _KEPT:

@@ -1,6 +1,7 @@
 """Checkup: what has to be right before a sync can be, each finding with its remedy."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
 
@@ -11,6 +12,7 @@ from models.outbox import KeyKind
 from models.sobject import SObject
 from pipelines.checkup_actions import Describing, actions
 from pipelines.checkup_knowledge import ARTICLES, knowledge
+from pipelines.checkup_reports import report_fields
 from pipelines.clerk import action_of
 from pipelines.describes import Describes
 from pipelines.keys import key_kind
@@ -66,11 +68,20 @@ def checkup(
     for model in looked_at:
         creates = allows(action_of(Op.CREATE, model.sobject))
         yield _object(model, get, describes, key_field if creates else None)
+    yield report_fields([*_missing(models, describes)])
 
 
 def _touched(models: Sequence[type[SObject]], enabled: Sequence[Action]) -> Sequence[type[SObject]]:
     """Put together what is pulled and what is acted on, each once."""
     return tuple(dict.fromkeys((*models, *(by_name(action.sobject) for action in enabled))))
+
+
+def _missing(models: Sequence[type[SObject]], describes: Describes) -> Iterator[str]:
+    """Name the fields that a pull would lack, like Case.IsClosed; objects speak for themselves."""
+    for model in models:
+        with suppress(Skip, SalesforceError):
+            plan = describes.plan(model)
+            yield from (f"{model.sobject}.{name}" for name in plan.missing)
 
 
 def _clock(theirs: datetime | None, ours: datetime) -> Finding:

@@ -65,10 +65,12 @@ class ReportsDocument(msgspec.Struct):
 class ReportDocument(AboutReportDocument):
     """A report and some of its rows; `next` is the offset of those after them.
 
-    `fresh_as_of` is null while what is counted was never read to its end.
+    `fresh_as_of` is null while what is counted was never read to its end, and while the org hides
+    fields that the figures hang on, which `unreadable` names.
     """
 
     fresh_as_of: datetime | None
+    unreadable: list[str]
     rows: list[dict[str, Any]]
     next: int | None
 
@@ -108,13 +110,16 @@ def _show(parts: App, asked: Asked) -> dict[str, Any]:
                 limit=query.limit + 1,
                 offset=query.offset,
             )
-            fresh = reports.fresh(tx, report.name)
+            known = {
+                "fresh_as_of": reports.fresh(tx, report.name),
+                "unreadable": reports.lacking(tx, report.name),
+            }
         except BadQuestion as error:
             raise Problem(422, str(error)) from None
     names = [one.name for one in columns]
     rows = [dict(zip(names, row, strict=True)) for row in found[: query.limit]]
     further = query.offset + query.limit if len(found) > query.limit else None
-    return {**_about(report), "fresh_as_of": fresh, "rows": rows, "next": further}
+    return {**_about(report), **known, "rows": rows, "next": further}
 
 
 def _condition(text: str) -> tuple[str, str]:

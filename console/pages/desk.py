@@ -1,14 +1,16 @@
 """The desk at a glance: what a support manager looks at first, each figure with its report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from console.charts import Chart
 from console.pages.charted import Answered, Ask, charts_of
-from models.watermark import Watermark
-from store.reports import CATALOG
+from store import reports, watermarks
+from store.reports import CATALOG, Report
 
 _CHARTS = ("cases_by_day", "open_cases", "milestones_by_month")
 _REPORTS = (
@@ -35,9 +37,9 @@ class Tile:
     tone: str = ""
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """What it counts."""
-        return CATALOG[self.address.removeprefix("/reports/").partition("?")[0]].sources
+    def report(self) -> Report:
+        """What it is a figure of."""
+        return CATALOG[self.address.removeprefix("/reports/").partition("?")[0]]
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,28 @@ class Freshness:
     as_of: datetime | None
     unread: tuple[str, ...]
     """What it counts and was never read, or is left out: no figure of it means anything."""
+    lacking: tuple[str, ...]
+    """Fields that its figures hang on and that the org does not show."""
 
     @classmethod
-    def of(cls, marks: Mapping[str, Watermark]) -> "Freshness":
+    def of(cls, tx: Connection) -> "Freshness":
+        marks = watermarks.every(tx)
+        lacking = dict.fromkeys(one for name in _REPORTS for one in reports.lacking(tx, name))
         sources = dict.fromkeys(one for name in _REPORTS for one in CATALOG[name].sources)
         read = {name: mark.finished_at for name, mark in marks.items() if not mark.skipped}
         known = [at for name in sources if (at := read.get(name))]
-        return cls(min(known, default=None), tuple(one for one in sources if not read.get(one)))
+        unread = tuple(one for one in sources if not read.get(one))
+        return cls(min(known, default=None), unread, tuple(lacking))
 
 
 def known(found: Iterator[Tile], freshness: Freshness) -> Iterator[Tile]:
-    """Take the figures away that count what was never read: none violated is not nobody knows."""
+    """Take the figures away that count what is not read: none violated is not nobody knows."""
     for tile in found:
-        if unread := [one for one in tile.sources if one in freshness.unread]:
-            note = f"{', '.join(unread)}: not read"
+        unread = [one for one in tile.report.sources if one in freshness.unread]
+        lacking = [one for one in tile.report.hangs_on if one in freshness.lacking]
+        if unread or lacking:
+            state = "not read" if unread else "not readable"
+            note = f"{', '.join(unread or lacking)}: {state}"
             yield replace(tile, figure=None, note=note, tone="soon")
         else:
             yield tile

@@ -20,7 +20,6 @@ from console.pages.frame import show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
-from store import watermarks
 from store.reports import CATALOG, BadQuestion, Conditions, Report, reading
 from worker.app import App
 
@@ -36,7 +35,7 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
 
     def catalog(request: Request) -> Response:
         with parts.store.read() as tx:
-            freshness = desk.Freshness.of(watermarks.every(tx))
+            freshness = desk.Freshness.of(tx)
         return show(
             request,
             parts,
@@ -67,6 +66,7 @@ def routes(parts: App, answers: Answers) -> list[BaseRoute]:
             cells=Cells(report),
             rows=[dict(zip(names, row, strict=True)) for row in answer.rows],
             fresh=answer.fresh,
+            lacking=answer.lacking,
             total=answer.total,
             page=page,
             pages=pages,

@@ -22,6 +22,7 @@ __all__ = [
     "count",
     "find",
     "fresh",
+    "lacking",
     "rows",
     "tally",
 ]
@@ -54,8 +55,13 @@ def count(tx: Connection, name: str, *, where: Conditions = ()) -> int:
 
 
 def fresh(tx: Connection, name: str) -> datetime | None:
-    """Tell how old a report is, rows or none; None while what it counts was never read whole."""
+    """Tell how old a report is, rows or none; None while what it counts is not known whole."""
     return reading.fresh(tx, find(name))
+
+
+def lacking(tx: Connection, name: str) -> list[str]:
+    """Name the fields, like Case.IsClosed, that its figures hang on and the org does not show."""
+    return reading.lacking(tx, find(name))
 
 
 def tally(

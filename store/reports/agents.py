@@ -12,6 +12,14 @@ def agents_load(d: Dialect) -> Report:
         sentence="Who has how much to do, and how much was done; what waits in queues is nobody's"
         " yet.",
         sources=("Case", "WorkOrder"),
+        hangs_on=(
+            "Case.OwnerId",
+            "Case.IsClosed",
+            "Case.IsEscalated",
+            "Case.ClosedDate",
+            "WorkOrder.OwnerId",
+            "WorkOrder.IsClosed",
+        ),
         order="open_cases desc, agent",
         columns=(
             Column("user_id", Kind.TEXT, "The agent.", "u.id"),

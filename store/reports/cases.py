@@ -43,6 +43,7 @@ def open_cases(d: Dialect) -> Report:
         title="Open cases",
         sentence="Which cases are open, how old they are, and whose.",
         sources=("Case",),
+        hangs_on=("Case.IsClosed", "Case.CreatedDate"),
         order="created_date",
         columns=(
             *WHICH,
@@ -76,6 +77,15 @@ def open_cases_by(d: Dialect) -> Report:
         title="Open cases by age, status, priority, owner, account",
         sentence="How many cases are open, seen from five sides; choose one by its dimension.",
         sources=("Case",),
+        hangs_on=(
+            "Case.IsClosed",
+            "Case.CreatedDate",
+            "Case.Status",
+            "Case.Priority",
+            "Case.OwnerId",
+            "Case.AccountId",
+            "Case.IsEscalated",
+        ),
         order="dimension, cases desc",
         columns=(
             Column("dimension", Kind.TEXT, "age, status, priority, owner or account.", "dimension"),
@@ -110,6 +120,7 @@ def cases_by_day(d: Dialect) -> Report:
         title="Cases by day",
         sentence="How many cases were created and closed each day, and how many that left open.",
         sources=("Case",),
+        hangs_on=("Case.CreatedDate", "Case.ClosedDate"),
         order="day desc",
         columns=(
             Column("day", Kind.DAY, "The day, in UTC; days without either have no row.", "day"),

@@ -31,7 +31,8 @@ def dictionary() -> str:
 
 def _view(report: Report) -> Iterator[str]:
     yield f"### {report.title}: `{report.view}`\n"
-    yield f"{report.sentence} Rows stand by `{report.order}`.\n"
+    hangs_on = ", ".join(f"`{one}`" for one in report.hangs_on)
+    yield f"{report.sentence} Rows stand by `{report.order}`; figures hang on {hangs_on}.\n"
     yield "| column | kind | meaning |\n|---|---|---|"
     for one in report.all_columns:
         yield f"| `{one.name}` | {one.kind} | {one.meaning} |"

@@ -16,6 +16,11 @@ def articles(d: Dialect) -> Report:
         sentence="Which drafts wait, which articles are due for review, and which are attached to"
         " cases.",
         sources=("Knowledge__kav",),
+        hangs_on=(
+            "Knowledge__kav.PublishStatus",
+            "Knowledge__kav.LastPublishedDate",
+            "Knowledge__kav.NextReviewDate",
+        ),
         order="needs, cases desc, article_number",
         columns=(
             Column("id", Kind.TEXT, "The version of the article.", "k.id"),

@@ -99,12 +99,20 @@ def tally(
 
 
 def fresh(tx: Connection, report: Report) -> datetime | None:
-    """Tell how old the report is, which rows cannot where there are none; None: never read."""
+    """Tell how old the report is, which rows cannot where there are none; None: nobody knows.
+
+    Some of it was never read then, or is `lacking`.
+    """
     mine = report.column(FRESH)
     found: datetime | None = tx.execute(
         select(literal_column(mine.sql, TYPES[mine.kind]))
     ).scalar_one()
     return found
+
+
+def lacking(tx: Connection, report: Report) -> list[str]:
+    """Name the fields, like Case.IsClosed, that its figures hang on and the org does not show."""
+    return sorted(tx.exec_driver_sql(report.lacking).scalars())
 
 
 def _view(report: Report) -> TableClause:

@@ -28,13 +28,15 @@ class Report:
     """One view: its columns, and the rest of its SELECT from FROM onwards.
 
     `sources` are the sObjects whose records it counts, the freshness of which is the report's;
-    `order` is how its rows stand unless somebody asks for another order.
+    `hangs_on` are the fields, like Case.IsClosed, without which other figures would be false, and
+    not only empty; `order` is how its rows stand unless somebody asks for another order.
     """
 
     name: str
     title: str
     sentence: str
     sources: tuple[str, ...]
+    hangs_on: tuple[str, ...]
     order: str
     columns: tuple[Column, ...]
     body: str
@@ -47,7 +49,17 @@ class Report:
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
         """Its columns, and the one that all reports have."""
-        return (*self.columns, _fresh(self.sources))
+        return (*self.columns, _fresh(self.sources, self.lacking))
+
+    @property
+    def lacking(self) -> str:
+        """Ask for what it hangs on and the org does not show: a SELECT of one column, `name`."""
+        split = (one.split(".") for one in self.hangs_on)
+        pairs = ", ".join(f"('{sobject}', '{field}')" for sobject, field in split)
+        return (
+            "SELECT f.sobject || '.' || f.api_name AS name FROM scsync_fields f"
+            f" WHERE f.status <> 'active' AND (f.sobject, f.api_name) IN (VALUES {pairs})"
+        )
 
     @property
     def select(self) -> str:
@@ -63,14 +75,14 @@ class Report:
         raise LookupError(f"report {self.name} has no column {name}: {names}")
 
 
-def _fresh(sources: tuple[str, ...]) -> Column:
+def _fresh(sources: tuple[str, ...], lacking: str) -> Column:
     named = ", ".join(f"'{one}'" for one in sources)
     return Column(
         FRESH,
         Kind.INSTANT,
         f"When what is counted here was last read to its end ({', '.join(sources)}: the one that"
-        " is longest ago); empty while one of them never was.",
+        " is longest ago); empty while one of them never was, or hides what the figures hang on.",
         "(SELECT CASE WHEN count(w.finished_at) = "
-        f"{len(sources)} THEN min(w.finished_at) END"
+        f"{len(sources)} AND NOT EXISTS ({lacking}) THEN min(w.finished_at) END"
         f" FROM scsync_watermarks w WHERE w.skipped IS NULL AND w.sobject IN ({named}))",
     )

@@ -31,6 +31,12 @@ def entitlements(d: Dialect) -> Report:
         sentence="What each entitlement is worth today, by its dates and the cases that it has"
         " left; the org's own status moves no stamp.",
         sources=("Entitlement",),
+        hangs_on=(
+            "Entitlement.StartDate",
+            "Entitlement.EndDate",
+            "Entitlement.IsPerIncident",
+            "Entitlement.RemainingCases",
+        ),
         order="days_left",
         columns=(
             Column("id", Kind.TEXT, "The entitlement.", "e.id"),
@@ -84,6 +90,13 @@ def entitlements_by_account(d: Dialect) -> Report:
         title="Entitlements by account",
         sentence="Which customers are covered, which are about to be covered no more.",
         sources=("Entitlement",),
+        hangs_on=(
+            "Entitlement.AccountId",
+            "Entitlement.StartDate",
+            "Entitlement.EndDate",
+            "Entitlement.IsPerIncident",
+            "Entitlement.RemainingCases",
+        ),
         order="active, expiring_30 desc, account",
         columns=(
             Column("account_id", Kind.TEXT, "The customer.", "e.account_id"),
@@ -119,6 +132,15 @@ def service_contracts(d: Dialect) -> Report:
         sentence="What service contracts are worth, which are due for renewal, and which have"
         " lapsed and are served all the same.",
         sources=("ServiceContract", "ContractLineItem", "Case"),
+        hangs_on=(
+            "ServiceContract.StartDate",
+            "ServiceContract.EndDate",
+            "ContractLineItem.ServiceContractId",
+            "ContractLineItem.TotalPrice",
+            "Case.ServiceContractId",
+            "Case.IsClosed",
+            "Case.CreatedDate",
+        ),
         order="days_left",
         columns=(
             Column("id", Kind.TEXT, "The contract.", "s.id"),

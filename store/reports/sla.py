@@ -34,6 +34,14 @@ def milestones(d: Dialect) -> Report:
         sentence="Which promises about open cases are due, at risk or broken, and how many minutes"
         " are left.",
         sources=("CaseMilestone", "Case"),
+        hangs_on=(
+            "CaseMilestone.CaseId",
+            "CaseMilestone.IsCompleted",
+            "CaseMilestone.StartDate",
+            "CaseMilestone.TargetDate",
+            "Case.IsClosed",
+            "Case.IsStopped",
+        ),
         order="target_date",
         columns=(
             Column("id", Kind.TEXT, "The milestone of the case.", "m.id"),
@@ -78,6 +86,12 @@ def milestones_by_month(d: Dialect) -> Report:
         title="Milestones by month",
         sentence="How many promises that were due in a month were kept and broken, by kind.",
         sources=("CaseMilestone", "Case"),
+        hangs_on=(
+            "CaseMilestone.MilestoneTypeId",
+            "CaseMilestone.TargetDate",
+            "CaseMilestone.CompletionDate",
+            "CaseMilestone.TargetResponseInMins",
+        ),
         order="month desc, target_minutes",
         columns=(
             Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", "m.month"),

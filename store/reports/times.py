@@ -38,6 +38,16 @@ def response_times(d: Dialect) -> Report:
         sentence="How long it took to the first answer and to the resolution, by month and"
         " priority, since a year ago; working hours stand in milestones_by_month.",
         sources=("Case", "CaseComment"),
+        hangs_on=(
+            "Case.CreatedDate",
+            "Case.ClosedDate",
+            "Case.Priority",
+            "CaseComment.ParentId",
+            "CaseComment.CreatedDate",
+            "CaseComment.IsPublished",
+            "CaseComment.CreatedById",
+            "User.UserType",
+        ),
         order="month desc, metric, priority",
         columns=(
             Column(
@@ -96,6 +106,7 @@ def open_spells(d: Dialect) -> Report:
         sentence="From when until when each case was open, for what reaches into the last"
         f" {SPELLS_REACH} days: open at a moment is what had begun and not ended.",
         sources=("Case",),
+        hangs_on=("Case.IsClosed", "Case.CreatedDate", "Case.ClosedDate"),
         order="until desc, since desc",
         columns=(
             Column("id", Kind.TEXT, "The case; one that was opened again has several.", "id"),

@@ -14,6 +14,7 @@ def reopened_escalated(d: Dialect) -> Report:
         sentence="Which cases are escalated, or were opened again after a closing; openings count"
         " since scsync has kept history.",
         sources=("Case",),
+        hangs_on=("Case.IsClosed", "Case.IsEscalated"),
         order="is_closed, created_date desc",
         columns=(
             *WHICH,
@@ -62,6 +63,12 @@ def cases_without_entitlement(d: Dialect) -> Report:
         sentence="Which open cases no entitlement of today covers; one whose cases are used up"
         " still covers those that it was charged for.",
         sources=("Case", "Entitlement"),
+        hangs_on=(
+            "Case.IsClosed",
+            "Case.EntitlementId",
+            "Entitlement.StartDate",
+            "Entitlement.EndDate",
+        ),
         order="created_date",
         columns=(
             *WHICH,

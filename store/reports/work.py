@@ -19,6 +19,7 @@ def work_orders(d: Dialect) -> Report:
         title="Open work orders",
         sentence="Which work is promised and not done, for whom, where, and what is overdue.",
         sources=("WorkOrder",),
+        hangs_on=("WorkOrder.IsClosed", "WorkOrder.EndDate"),
         order="end_date",
         columns=(
             Column("id", Kind.TEXT, "The work order.", "w.id"),
@@ -75,6 +76,13 @@ def work_orders_by(d: Dialect) -> Report:
         sentence="How much work is open and overdue, seen from four sides; choose one by its"
         " dimension.",
         sources=("WorkOrder",),
+        hangs_on=(
+            "WorkOrder.IsClosed",
+            "WorkOrder.EndDate",
+            "WorkOrder.Status",
+            "WorkOrder.ServiceContractId",
+            "WorkOrder.OwnerId",
+        ),
         order="dimension, open desc",
         columns=(
             Column("dimension", Kind.TEXT, "status, territory, contract or owner.", "dimension"),

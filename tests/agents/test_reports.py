@@ -60,6 +60,12 @@ def test_the_tool_asks_by_conditions(host: Host, pulled: Place) -> None:
     assert none["rows"] == []
     assert none["as_of"] == told["as_of"] is not None
     assert host.told("query_report", report="milestones")["as_of"] is None
+    change = "UPDATE scsync_fields SET status = '{}' WHERE api_name = 'IsEscalated'"
+    for status, unreadable in (("frozen", ["Case.IsEscalated"]), ("active", [])):
+        with pulled.app.store.begin() as tx:
+            tx.exec_driver_sql(change.format(status))
+        found = host.told("query_report", report="open_cases_by")
+        assert (found["unreadable"], found["as_of"] is None) == (unreadable, bool(unreadable))
     said = host.refusal("query_report", report="open_cases", where=["colour=red"])
     assert "report open_cases has no column colour: id, case_number" in said
     assert "age_days takes a whole number" in host.refusal(

@@ -63,6 +63,32 @@ def test_none_is_told_from_never_read(read: Desk, bare: Desk, migrated_sqlite: P
         assert "fresh as of" not in done.out
 
 
+def test_what_the_org_hides_is_told_with_the_figures_that_hang_on_it(
+    bare: Desk, own_org: Emulator, migrated_sqlite: Path
+) -> None:
+    """They are not fresh as of anything; the doctor knows the remedy, and once mended all is well."""
+    shutil.copy(migrated_sqlite, bare.folder / "scsync.db")
+    bare.settings |= login(own_org)
+    own_org.control("POST", "fields", {"sobject": "Case", "hide": "ClosedDate"})
+    bare.run("pull")
+    for more in ((), ("--count",), ("--csv",)):
+        done = bare.run("report", "cases_by_day", *more)
+        assert "not readable: Case.ClosedDate, which these figures hang on" in done.said
+        assert "fresh as of" not in done.out
+    assert "fresh as of" in bare.run("report", "open_cases").out
+    (found,) = [one for one in bare.run("doctor", "--json").document() if one["topic"] == TOPIC]
+    assert found["verdict"] == "warning"
+    assert "Case.ClosedDate (cases_by_day, open_spells," in found["evidence"]
+    own_org.control("POST", "fields", {"sobject": "Case", "show": "ClosedDate"})
+    (found,) = [one for one in bare.run("doctor", "--json").document() if one["topic"] == TOPIC]
+    assert found["verdict"] == "ok"
+    bare.run("pull")
+    assert "fresh as of" in bare.run("report", "cases_by_day").out
+
+
+TOPIC = "report fields"
+
+
 def test_indexes_are_made_by_the_first_who_asks(
     bare: Desk, org: Emulator, migrated_sqlite: Path
 ) -> None:

@@ -261,6 +261,12 @@ def test_a_report_is_listed_read_and_filtered(http: TestClient, place: Place) ->
     assert neither == [row for row in every["rows"] if row["status"] not in two] != []
     none = http.get(url, params={"where": "status=Nobody"}).json()
     assert (none["rows"], none["fresh_as_of"]) == ([], every["rows"][0]["fresh_as_of"])
+    with place.app.store.begin() as tx:
+        hides = "UPDATE scsync_fields SET status = 'frozen' WHERE api_name = 'IsClosed'"
+        tx.exec_driver_sql(f"{hides} AND sobject = 'Case'")
+    lacks = http.get(url).json()
+    assert (lacks["fresh_as_of"], lacks["unreadable"]) == (None, ["Case.IsClosed"])
+    assert none["unreadable"] == []
     huge = "9" * 30
     for query in ("where=status", "where=bogus=1", "order=bogus", f"where=age_days={huge}"):
         assert http.get(f"{url}?{query}").status_code == 422

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from datetime import datetime, timedelta
 from html import unescape
@@ -21,6 +21,7 @@ from console.pages.charted import charts_of
 from emulator.server import Emulator
 from models.api_key import Scope
 from models.columns import Kind
+from models.field_state import FieldState
 from models.finding import FindingKind
 from models.incident import IncidentKind
 from models.outbox import CommandState
@@ -611,6 +612,31 @@ def test_an_empty_report_says_how_old_it_is(browser: Browser, place: Place) -> N
             tx.exec_driver_sql("UPDATE scsync_watermarks SET skipped = NULL WHERE sobject = 'Case'")
     assert "Not all of it was read to its end" in shown
     assert "Fresh as of" not in shown
+
+
+def test_a_report_on_what_the_org_hides_is_not_fresh(browser: Browser, place: Place) -> None:
+    """Neither is the desk: a count of what nobody can see is no figure."""
+    tile = re.compile(r"Not entitled</a></dt><dd[^>]*>([-\d,]+)<small>([^<]+)")
+    with hidden(place, "EntitlementId"):
+        shown = browser.see("/reports/cases_without_entitlement?priority=Nobody")
+        desk = browser.see("/reports")
+    assert "Not readable: Case.EntitlementId, which these figures hang on." in shown
+    assert "Fresh as of" not in shown
+    assert "Not readable: Case.EntitlementId." in desk
+    assert tile.findall(desk) == [("-", "Case.EntitlementId: not readable")]
+    assert "Not readable" not in browser.see("/reports")
+
+
+@contextmanager
+def hidden(place: Place, field: str) -> Iterator[None]:
+    """Have the store know that the org does not show a field of cases."""
+    for status in ("frozen", "active"):
+        with place.app.store.begin() as tx:
+            table = FieldState.__table__  # type: ignore[attr-defined]
+            mine = (table.c.sobject == "Case", table.c.api_name == field)
+            tx.execute(table.update().where(*mine).values(status=status))
+        if status == "frozen":
+            yield
 
 
 LEADS = {
