@@ -21,8 +21,10 @@ _REVISION = select(column("version_num", String)).select_from(table(VERSION_TABL
 def upgrade(store: Store) -> tuple[str | None, str]:
     """Bring the store up to date; return the revision before and after.
 
-    Raises `StoreTooNew` when a newer scsync has been here: older code must not write to it.
+    Raises `StoreTooNew` when a newer scsync has been here: older code must not write to it;
+    `StoreError` where views of others hold on to what has to change.
     """
+    granted: views.Grants = {}
     with store.begin() as tx:
         if not store.is_sqlite:
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
@@ -32,10 +34,11 @@ def upgrade(store: Store) -> tuple[str | None, str]:
             from store import migrating  # noqa: PLC0415
 
             _refuse_unknown(before, migrating.revisions())
-            views.drop(tx)
-            migrating.run(tx)
+            granted = views.drop(tx)
+            with views.explained(tx):
+                migrating.run(tx)
         history.refresh(tx)
-        views.refresh(tx)
+        views.refresh(tx, granted)
     return before, HEAD
 
 

@@ -1,6 +1,6 @@
 """The doctor's round: this process and its login host, its grant, then the org's checkup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
 
@@ -16,6 +16,7 @@ from salesforce.introspect import Introspection
 from salesforce.tls import trust
 from store import accounts
 from store.errors import StoreError
+from store.reports import views
 from worker import broker as brokers
 from worker.app import App
 
@@ -25,6 +26,8 @@ _MEND = (
     "guide says where key and secret come from."
 )
 
+_BUILD = "Drop these, have scsync doctor renew ours, and build them on the tables."
+
 
 def findings(parts: App) -> Iterator[Finding]:
     """Look at one thing after the other; stops where nothing further can be seen."""
@@ -33,6 +36,8 @@ def findings(parts: App) -> Iterator[Finding]:
         _ = parts.store
         url = masked_url(parts.settings.database_url)
         yield Finding("store", Verdict.OK, f"{url} is open and up to date")
+        with parts.store.read() as tx:
+            yield _views(views.outdated(tx))
         _ = parts.models, parts.cipher
         yield from _login_host(parts)
         _ = parts.client
@@ -61,6 +66,15 @@ def findings(parts: App) -> Iterator[Finding]:
         allows=parts.settings.allows,
         user_id=account.user_id if account else None,
     )
+
+
+def _views(outdated: Mapping[str, Sequence[str]]) -> Finding:
+    """Say which views are still as an older scsync made them, and because of what."""
+    if not outdated:
+        return Finding("views", Verdict.OK, "reports are as this scsync defines them")
+    told = [f"{name} ({', '.join(theirs)})" for name, theirs in outdated.items()]
+    seen = f"not renewed, for what is built on them: {', '.join(told)}"
+    return Finding("views", Verdict.WARNING, seen, _BUILD)
 
 
 def unusable(error: ConfigError) -> Finding:

@@ -1,10 +1,14 @@
 """Views and indexes are made when they are missing or other, and only then."""
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import inspect
+from structlog.testing import capture_logs
 
 from store import migrate
 from store.engine import Store
+from store.errors import StoreError
 from store.reports import CATALOG, indexes, views
 from tests.store.reports.conftest import Desk
 
@@ -31,6 +35,65 @@ def test_views_of_others_are_left_alone(store: Store) -> None:
         assert len(views.refresh(tx)) == len(CATALOG)
         assert tx.exec_driver_sql("SELECT one FROM report_of_mine").scalar_one() == 1
         tx.exec_driver_sql("DROP VIEW report_of_mine")
+
+
+STALE = "COMMENT ON VIEW report_open_cases IS 'x [scsync 0000000000000000]'"
+
+
+def test_what_others_build_on_a_view_keeps_it_as_it_was(postgres_store: Store) -> None:
+    """It is named, nothing else waits for it, and once it is gone the view is renewed."""
+    store = postgres_store
+    with store.begin() as tx:
+        tx.exec_driver_sql("CREATE VIEW mine AS SELECT * FROM report_open_cases")
+        tx.exec_driver_sql(STALE)
+        tx.exec_driver_sql("DROP VIEW report_articles")
+    with capture_logs() as lines:
+        migrate.upgrade(store)
+    with store.read() as tx:
+        assert views.outdated(tx) == {"report_open_cases": ["mine"]}
+        assert tx.exec_driver_sql("SELECT count(*) FROM mine").scalar_one() == 0
+        assert tx.exec_driver_sql("SELECT count(*) FROM report_articles").scalar_one() == 0
+    told = [line for line in lines if line["event"] == "view.kept"]
+    assert [(one["view"], one["built_on_it"]) for one in told] == [("report_open_cases", ["mine"])]
+    with store.begin() as tx:
+        views.drop(tx)
+        assert len(views.refresh(tx)) == len(CATALOG) - 1
+        tx.exec_driver_sql("DROP VIEW mine")
+    migrate.upgrade(store)
+    with store.read() as tx:
+        assert views.outdated(tx) == {}
+
+
+def test_a_table_that_cannot_change_names_the_view_in_the_way(postgres_store: Store) -> None:
+    """In one sentence, with what to do."""
+    said = "waits for mine, built on report_open_cases: drop it"
+    with pytest.raises(StoreError, match=said), postgres_store.begin() as tx:
+        tx.exec_driver_sql("CREATE VIEW mine AS SELECT * FROM report_open_cases")
+        with views.explained(tx):
+            tx.exec_driver_sql("ALTER TABLE cases DROP COLUMN subject")
+
+
+def test_whoever_may_read_a_view_may_read_the_renewed_one(postgres_store: Store) -> None:
+    """By name or as anybody, whether it was renewed alone or with all of them."""
+    store, reader = postgres_store, f"reader_{uuid4().hex}"
+    may = f"SELECT has_table_privilege('{reader}', 'report_{{}}', 'SELECT')"
+    with store.begin() as tx:
+        tx.exec_driver_sql(f"CREATE ROLE {reader}")
+        tx.exec_driver_sql(f"GRANT SELECT ON report_open_cases TO {reader} WITH GRANT OPTION")
+        tx.exec_driver_sql("GRANT SELECT ON report_articles TO PUBLIC")
+    try:
+        with store.begin() as tx:
+            tx.exec_driver_sql(STALE)
+            assert views.refresh(tx) == ["report_open_cases"]
+            views.refresh(tx, views.drop(tx))
+            granted = tx.exec_driver_sql(f"{may.format('open_cases')[:-2]} WITH GRANT OPTION')")
+            assert granted.scalar_one() is True
+            assert tx.exec_driver_sql(may.format("articles")).scalar_one() is True
+            assert tx.exec_driver_sql(may.format("agents_load")).scalar_one() is False
+    finally:
+        with store.begin() as tx:
+            tx.exec_driver_sql(f"DROP OWNED BY {reader}")
+            tx.exec_driver_sql(f"DROP ROLE {reader}")
 
 
 def test_no_index_is_made_before_a_first_load_is_over(store: Store) -> None:
