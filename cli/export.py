@@ -8,6 +8,7 @@ import typer
 from cli import files
 from cli.context import Context, Json, context, print_json
 from cli.files import Format
+from cli.report import gaps
 from config.settings import ConfigError
 from store import export as exports
 from worker.app import App
@@ -50,5 +51,6 @@ def _written(
         for source in sources:
             path = to / f"{source.name}.{form}"
             ctx.say(f"writing {path}")
+            gaps(ctx, tx, source)
             written[path] = files.write(path, form, source, exports.batches(tx, source))
     return written

@@ -27,7 +27,10 @@ class Format(StrEnum):
 
 
 def write(path: Path, form: Format, source: Source, batches: Iterable[Batch]) -> int:
-    """Write a file under another name until it is whole; return how many rows it holds."""
+    """Write a file under another name until it is whole; return how many rows it holds.
+
+    Raises `ConfigError`, which names the file, where it cannot be written.
+    """
     with _whole(path) as partial:
         return _WRITERS[form](partial, source.columns, batches)
 
@@ -111,13 +114,16 @@ def _arrow(arrow: Any, kind: Kind) -> Any:
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """Hand out a name beside the file's, which becomes the file when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 _WRITERS = {Format.PARQUET: _parquet_file, Format.CSV: _csv_file}

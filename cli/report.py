@@ -61,6 +61,8 @@ def register(app: typer.Typer, panel: str) -> None:
         if sum((csv, json, count, parquet is not None)) > 1:
             raise typer.BadParameter("one of --csv, --json, --parquet and --count")
         if name is None:
+            if csv or count or any((where, order, limit is not None, parquet)):
+                raise typer.BadParameter("name the report that this is about: scsync report NAME")
             _list(ctx, json=json)
             return
         with ctx.app() as parts:
@@ -105,18 +107,20 @@ class _Asked:
     def fresh(self) -> datetime | None:
         return reading.fresh(self.tx, self.report)
 
-    def lacking(self) -> list[str]:
-        return reading.lacking(self.tx, self.report)
+
+def gaps(ctx: Context, tx: Connection, source: exports.Source) -> None:
+    """Say what keeps rows or figures from being all that the org has."""
+    if lacking := exports.lacking(tx, source):
+        ctx.say(f"not readable: {', '.join(lacking)}, which these figures hang on")
+    if unread := exports.unread(tx, source):
+        sources = ", ".join(unread)
+        ctx.say(f"not all of {sources} was read to its end: what is not here may be in the org")
 
 
 def _answer(
     ctx: Context, asked: _Asked, *, csv: bool, json: bool, parquet: Path | None, count: bool
 ) -> None:
-    if lacking := asked.lacking():
-        ctx.say(f"not readable: {', '.join(lacking)}, which these figures hang on")
-    elif asked.fresh() is None:
-        sources = ", ".join(asked.report.sources)
-        ctx.say(f"not all of {sources} was read to its end: what is not here may be in the org")
+    gaps(ctx, asked.tx, asked.source)
     if count:
         ctx.line(str(asked.count()))
     elif csv:
@@ -175,13 +179,14 @@ def _conditions(where: list[str]) -> reports.Conditions:
 
 
 def _show(ctx: Context, asked: _Asked) -> None:
-    rows = asked.rows(_SOME if asked.limit is None else asked.limit)
+    most = _SOME if asked.limit is None else asked.limit
+    rows = asked.rows(most)
     columns = asked.report.all_columns
     cells = [[_cell(one, value) for one, value in zip(columns, row, strict=True)] for row in rows]
     chosen = _fitting(ctx, columns[:-1], cells)
     ctx.line(asked.report.title)
     ctx.out.print(_table([columns[place] for place in chosen], cells, chosen))
-    total = len(rows) if len(rows) < (asked.limit or _SOME) else asked.count()
+    total = len(rows) if len(rows) < most else asked.count()
     fresh = asked.fresh()
     age = f"fresh as of {stamp(fresh)} UTC" if fresh else "of what was read so far"
     ctx.line(f"{len(rows):,} of {total:,} rows, {age}")

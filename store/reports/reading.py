@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +33,7 @@ Conditions = Collection[tuple[str, str]]
 that is meant, and a value; an empty value is no value."""
 
 _KEYS = 3
+_MOST = 2**63  # what neither database counts beyond
 _CONDITION = re.compile(r"([a-z_0-9]+)(>=|<=|!=|=|>|<)?")
 _ORDER = re.compile(r"([a-z_0-9]+)(?:\s+(asc|desc))?", re.IGNORECASE)
 _COMPARE: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[bool]]] = {
@@ -172,7 +174,7 @@ def _named(report: Report, name: str) -> Column:
 def _parsed(named: Column, value: str) -> Any:
     try:
         return _PARSE[named.kind](value)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, OverflowError):
         wanted = _FORMS[named.kind]
         raise BadQuestion(f"{named.name} takes {wanted}, not {value!r}") from None
 
@@ -181,7 +183,27 @@ def _instant(value: str) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError(value)
-    return moment
+    return moment.astimezone(UTC)
+
+
+def _whole(value: str) -> int:
+    number = int(value)
+    if not -_MOST <= number < _MOST:
+        raise ValueError(value)
+    return number
+
+
+def _number(value: str) -> float:
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _text(value: str) -> str:
+    if "\0" in value:  # which PostgreSQL has no texts with
+        raise ValueError(value)
+    return value
 
 
 TYPES: dict[Kind, TypeEngine[Any]] = {
@@ -193,15 +215,16 @@ TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.FLAG: Boolean(),
 }
 _PARSE: dict[Kind, Callable[[str], Any]] = {
-    Kind.TEXT: str,
-    Kind.WHOLE: int,
-    Kind.NUMBER: float,
+    Kind.TEXT: _text,
+    Kind.WHOLE: _whole,
+    Kind.NUMBER: _number,
     Kind.INSTANT: _instant,
     Kind.DAY: date.fromisoformat,
     Kind.FLAG: lambda value: {"true": True, "false": False}[value.lower()],
 }
 _FORMS = {
-    Kind.WHOLE: "a whole number",
+    Kind.TEXT: "a text without NUL",
+    Kind.WHOLE: "a whole number of 64 bits",
     Kind.NUMBER: "a number",
     Kind.INSTANT: "an instant with its zone, like 2026-01-31T09:00:00Z",
     Kind.DAY: "a day, like 2026-01-31",

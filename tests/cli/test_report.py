@@ -61,6 +61,10 @@ def test_none_is_told_from_never_read(read: Desk, bare: Desk, migrated_sqlite: P
         done = bare.run("report", "milestones", *more)
         assert "not all of CaseMilestone, Case was read to its end" in done.said
         assert "fresh as of" not in done.out
+    done = bare.run("export", "cases", "report_milestones", "--to", "out")
+    assert "not all of Case was read to its end" in done.said
+    assert "not all of CaseMilestone, Case was read to its end" in done.said
+    assert "read to its end" not in read.run("export", "cases", "--to", "whole").said
 
 
 def test_what_the_org_hides_is_told_with_the_figures_that_hang_on_it(
@@ -120,6 +124,19 @@ def test_the_same_rows_come_in_every_form(read: Desk) -> None:
         assert one["created_date"] == f"{stamp:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
+def test_no_rows_are_not_all_rows(read: Desk) -> None:
+    """Whoever asks for none is told how many there are."""
+    number = int(read.run("report", "open_cases", "--count").out)
+    assert f"0 of {number} rows" in read.run("report", "open_cases", "--limit", "0").out
+
+
+def test_a_folder_that_is_a_file_is_named(read: Desk) -> None:
+    """As what cannot be written, and why."""
+    (read.folder / "taken").touch()
+    done = read.run("export", "cases", "--to", "taken")
+    assert (done.code, "taken/cases.parquet cannot be written: " in done.err) == (2, True)
+
+
 def test_a_condition_may_be_repeated(read: Desk) -> None:
     """Each holds, those on one column as well."""
     every = read.run("report", "open_cases", "--json").objects()
@@ -142,6 +159,10 @@ def test_a_condition_may_be_repeated(read: Desk) -> None:
             ["open_spells", "--where", "until>2020-03-01T09:00:00Z", "--count"],
             "reaches back 100 days",
         ),
+        (["open_cases", "--where", f"age_days={'9' * 20}"], "takes a whole number of 64 bits"),
+        (["--csv"], "name the report that this is about"),
+        (["--limit", "3"], "name the report that this is about"),
+        (["open_cases", "--parquet", "/proc/x.parquet"], "/proc/x.parquet cannot be written: "),
     ],
 )
 def test_a_question_that_will_not_do_exits_2(read: Desk, words: list[str], said: str) -> None:
