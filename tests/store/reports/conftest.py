@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import URL
 
 from emulator.server import Emulator
-from models import CATALOG
+from models import CATALOG, by_name
+from store import records
 from store.engine import Store
 from tests.pipelines.reading import Reader
 from tests.store.reports.truth import Truth
@@ -48,6 +49,7 @@ def desk(request: pytest.FixtureRequest) -> "Desk":
     return found
 
 
+_DUE = "FROM CaseMilestone WHERE IsCompleted = false ORDER BY TargetDate"
 NAMED_TWICE = "Schmidt & Sons"
 
 
@@ -57,7 +59,7 @@ class Desk:
     def __init__(self, reader: Reader) -> None:
         self.reader, self.store = reader, reader.store
         self._prepare()
-        self.truth = Truth(reader.org)
+        self.truth = Truth(reader.org, without=self.buried)
         self.truth.reopened, self.truth.escalated = self.reopened, self.escalated
 
     def _prepare(self) -> None:
@@ -81,6 +83,7 @@ class Desk:
         self._act("delete", "Case", id=opened[-1])
         self.deleted = opened[-1]
         self._pull("Case", "CaseComment", "CaseMilestone", "WorkOrder")
+        self.buried = self._bury(org, [case for case in closed if case not in stamps])
 
     def _upset(self, org: Emulator, opened: list[str]) -> None:
         rights, lapsed = self._agreements(org)
@@ -90,18 +93,65 @@ class Desk:
         self._act("create", "Case", fields=served)
         asked = {"Subject": "New", "EntitlementId": rights[1]}
         self._promise(org, self._act("create", "Case", fields=asked))
+        early = {"StartDate": str(datetime.now(UTC).date() + timedelta(days=9)), "EndDate": None}
+        self._act("update", "Entitlement", id=rights[5], fields=early)
+        self._act("create", "Case", fields={"Subject": "Early", "EntitlementId": rights[5]})
         self._act("update", "Case", id=opened[0], fields={"IsEscalated": True})
-        said = {"ParentId": opened[1], "CommentBody": "Soon.", "IsPublished": True}
-        self._act("create", "CaseComment", fields=said)
+        self._answer(org, opened[1])
         self._name_alike(org, opened[:-1])
-        for order in self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 4):
-            fields = {"ServiceContractId": lapsed, "EndDate": "2030-01-01T00:00:00.000+0000"}
+        orders = self._ids(org, "SELECT Id FROM WorkOrder WHERE IsClosed = false", 5)
+        (ending,) = self._ids(org, "SELECT Id FROM ServiceContract", 1)
+        for order, contract in zip(orders, (ending, *[lapsed] * 4), strict=True):
+            fields = {"ServiceContractId": contract, "EndDate": "2030-01-01T00:00:00.000+0000"}
             self._act("update", "WorkOrder", id=order, fields=fields)
+
+    def _answer(self, org: Emulator, case: str) -> None:
+        """Have a customer say something on a case, and an agent only an hour later."""
+        customer = self._column(org, "Id FROM User ORDER BY Id")[-1]
+        self._act("recompute", "User", id=customer, fields={"UserType": "CspLitePortal"})
+        said = {"ParentId": case, "CommentBody": "Soon.", "IsPublished": True}
+        self._act("create", "CaseComment", fields=said)
+        theirs = self._act("create", "CaseComment", fields=said, user_id=customer)
+        earlier = {"CreatedDate": _hours(-1, datetime.now(UTC).isoformat())}
+        self._act("recompute", "CaseComment", id=theirs, fields=earlier)
+
+    def _bury(self, org: Emulator, closed: list[str]) -> set[str]:
+        """Make a tombstone of one record of each kind, such as others name; give their Ids."""
+        shown = "PublishStatus IN ('Draft', 'Online')"
+        owners = self._column(org, "OwnerId FROM Case WHERE IsClosed = false ORDER BY OwnerId")
+        order = "FROM WorkOrder WHERE IsClosed = false ORDER BY Id"
+        gone = {
+            "User": owners[0],
+            "Group": owners[-1],
+            "Account": self._column(org, "AccountId FROM Entitlement ORDER BY Id")[2],
+            "Entitlement": self._column(org, "Id FROM Entitlement ORDER BY Id")[1],
+            "ServiceContract": self._column(org, "Id FROM ServiceContract ORDER BY Id")[0],
+            "ContractLineItem": self._column(org, "Id FROM ContractLineItem ORDER BY Id")[-1],
+            "WorkOrder": self._column(org, f"Id {order}")[-1],
+            "ServiceTerritory": self._column(org, f"ServiceTerritoryId {order}")[0],
+            "MilestoneType": self._column(org, "Id FROM MilestoneType ORDER BY Id")[0],
+            "CaseMilestone": self._column(org, f"Id {_DUE}")[2],
+            "CaseComment": self._first_answer(org, closed),
+            "Knowledge__kav": self._column(org, f"Id FROM Knowledge__kav WHERE {shown}")[0],
+        }
+        with self.store.begin() as tx:
+            for sobject, one in gone.items():
+                assert records.bury(tx, by_name(sobject), [one], at=datetime.now(UTC)) == 1
+        return set(gone.values())
+
+    def _first_answer(self, org: Emulator, closed: list[str]) -> str:
+        said = "FROM CaseComment WHERE IsPublished = true ORDER BY CreatedDate DESC"
+        cases, ids = (self._column(org, f"{name} {said}") for name in ("ParentId", "Id"))
+        firsts = dict(zip(cases, ids, strict=True))
+        return next(firsts[case] for case in cases if case in closed)
+
+    def _column(self, org: Emulator, query: str) -> list[str]:
+        rows = org.run(lambda it: it.query_rows(f"SELECT {query}"))
+        return [row[query.partition(" ")[0]] for row in rows]
 
     def _promise(self, org: Emulator, case: str) -> None:
         """Have this case near one of its targets, and another be stopped between its two."""
-        due = "SELECT Id, CaseId, TargetDate FROM CaseMilestone WHERE IsCompleted = false"
-        rows = org.run(lambda it: it.query_rows(f"{due} ORDER BY TargetDate"))
+        rows = org.run(lambda it: it.query_rows(f"SELECT Id, CaseId, TargetDate {_DUE}"))
         stopped = {"IsStopped": True, "StopStartDate": _hours(1, rows[0]["TargetDate"])}
         self._act("recompute", "Case", id=rows[0]["CaseId"], fields=stopped)
         now = datetime.now(UTC).isoformat()
@@ -112,7 +162,7 @@ class Desk:
 
     def _agreements(self, org: Emulator) -> tuple[list[str], str]:
         """Have some rights and contracts end in days to come; give those rights, and a lapsed contract."""
-        rights = self._ids(org, "SELECT Id FROM Entitlement", 5)
+        rights = self._ids(org, "SELECT Id FROM Entitlement", 6)
         contracts = self._ids(org, "SELECT Id FROM ServiceContract", 6)
         for place, days in enumerate((300, 20, 50, 80, 100)):
             fields = {"EndDate": str(datetime.now(UTC).date() + timedelta(days=days))}

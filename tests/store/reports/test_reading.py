@@ -82,7 +82,10 @@ def test_pages_follow_each_other(desk: Desk) -> None:
             {"name": "open_spells", "where": {"since<=": "2020-03-01T09:00:00Z"}},
             "open_spells reaches back 100 days, since 2020-03-01 lies before",
         ),
-        ({"name": "open_spells", "where": {"until>": "2020-03-01T09:00:00Z"}}, "or for the backlog"),
+        (
+            {"name": "open_spells", "where": {"until>": "2020-03-01T09:00:00Z"}},
+            "or for the backlog",
+        ),
         ({"name": "closed_cases"}, "there is no report closed_cases: open_cases"),
     ],
 )

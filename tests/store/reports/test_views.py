@@ -98,11 +98,10 @@ def test_tombstones_are_left_out(desk: Desk) -> None:
 
 def test_states_of_every_kind_are_told(desk: Desk) -> None:
     """The org is such that the comparison above saw them all."""
-    assert {row["state"] for row in told(desk, "entitlements")} >= {
-        "active",
-        "expired",
-        "exhausted",
-    }
+    states = {"active", "not begun", "expired", "exhausted"}
+    assert {row["state"] for row in told(desk, "entitlements")} == states
+    reasons = {row["reason"] for row in told(desk, "cases_without_entitlement")}
+    assert reasons == {"none", "gone", "not begun", "expired"}
     states = {"on time", "at risk", "violated", "paused"}
     assert {row["state"] for row in told(desk, "milestones")} == states
     assert any(row["served_since"] for row in told(desk, "service_contracts"))

@@ -1,7 +1,7 @@
 """What the views should say, reckoned in plain Python from what the emulated org itself holds."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -37,10 +37,13 @@ _KNOWLEDGE = " WHERE PublishStatus IN ('Draft', 'Online')"
 
 
 class Truth:
-    """The org's live records by sObject, read once."""
+    """The org's live records by sObject, read once, but for those that count as deleted."""
 
-    def __init__(self, org: Emulator) -> None:
-        self._tables = {name: _read(org, name, fields) for name, fields in _ASKED.items()}
+    def __init__(self, org: Emulator, *, without: Collection[str]) -> None:
+        self._tables = {
+            name: [one for one in _read(org, name, fields) if one["Id"] not in without]
+            for name, fields in _ASKED.items()
+        }
         self.users = _by_id(self._tables["User"])
         self.queues = _by_id(one for one in self._tables["Group"] if one["Type"] == "Queue")
         self.kinds = _by_id(self._tables["MilestoneType"])
@@ -417,7 +420,9 @@ def work_orders(t: Truth, now: datetime) -> Rows:
             "case_id": one["CaseId"],
             "case_number": t.cases.get(one["CaseId"], {}).get("CaseNumber"),
             "territory_id": one["ServiceTerritoryId"],
-            "territory": t.find("ServiceTerritory", one["ServiceTerritoryId"]).get("Name"),
+            "territory": t.find("ServiceTerritory", one["ServiceTerritoryId"]).get(
+                "Name", one["ServiceTerritoryId"]
+            ),
             "contract_id": one["ServiceContractId"],
             "contract": t.find("ServiceContract", one["ServiceContractId"]).get("Name"),
             "start_date": one["StartDate"],
