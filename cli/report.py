@@ -183,7 +183,7 @@ def _show(ctx: Context, asked: _Asked) -> None:
     rows = asked.rows(most)
     columns = asked.report.all_columns
     cells = [[_cell(one, value) for one, value in zip(columns, row, strict=True)] for row in rows]
-    chosen = _fitting(ctx, columns[:-1], cells)
+    chosen = _fitting(ctx, asked.report, cells)
     ctx.line(asked.report.title)
     ctx.out.print(_table([columns[place] for place in chosen], cells, chosen))
     total = len(rows) if len(rows) < most else asked.count()
@@ -209,9 +209,15 @@ def _table(columns: list[Column], cells: list[list[str]], chosen: list[int]) -> 
     return table
 
 
-def _fitting(ctx: Context, columns: tuple[Column, ...], cells: list[list[str]]) -> list[int]:
-    """Choose columns until the line is full: those that people read before Ids."""
-    wanted = sorted(range(len(columns)), key=lambda place: _is_id(columns[place].name))
+def _fitting(ctx: Context, report: Report, cells: list[list[str]]) -> list[int]:
+    """Choose columns until the line is full: those that it is about, then others, then Ids."""
+    columns = report.columns
+
+    def weight(place: int) -> tuple[bool, bool]:
+        name = columns[place].name
+        return name not in report.tells, _is_id(name)
+
+    wanted = sorted(range(len(columns)), key=weight)
     left, chosen = ctx.out.width + _GAP, set[int]()
     for place in wanted:
         widest = max(map(len, [columns[place].name, *(row[place] for row in cells)]))

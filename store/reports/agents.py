@@ -21,6 +21,7 @@ def agents_load(d: Dialect) -> Report:
             "WorkOrder.IsClosed",
         ),
         order="open_cases desc, agent",
+        tells=("agent", "open_cases", "escalated", "open_work_orders", "closed_7"),
         columns=(
             Column("user_id", Kind.TEXT, "The agent.", "u.id"),
             Column("agent", Kind.TEXT, "The agent's name.", "u.name"),

@@ -45,6 +45,7 @@ def open_cases(d: Dialect) -> Report:
         sources=("Case",),
         hangs_on=("Case.IsClosed", "Case.CreatedDate"),
         order="created_date",
+        tells=("case_number", "subject", "status", "priority", "age_days"),
         columns=(
             *WHICH,
             Column("origin", Kind.TEXT, "How it came in.", "c.origin"),
@@ -87,6 +88,7 @@ def open_cases_by(d: Dialect) -> Report:
             "Case.IsEscalated",
         ),
         order="dimension, cases desc",
+        tells=("dimension", "value", "cases", "escalated", "oldest_days"),
         columns=(
             Column("dimension", Kind.TEXT, "age, status, priority, owner or account.", "dimension"),
             Column("value", Kind.TEXT, "Which age, status, ...; empty: none.", "value"),
@@ -122,6 +124,7 @@ def cases_by_day(d: Dialect) -> Report:
         sources=("Case",),
         hangs_on=("Case.CreatedDate", "Case.ClosedDate"),
         order="day desc",
+        tells=("day", "created", "closed", "backlog"),
         columns=(
             Column("day", Kind.DAY, "The day, in UTC; days without either have no row.", "day"),
             Column("created", Kind.WHOLE, "Cases created on it.", d.whole("sum(created)")),

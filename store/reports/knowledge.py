@@ -22,6 +22,7 @@ def articles(d: Dialect) -> Report:
             "Knowledge__kav.NextReviewDate",
         ),
         order="needs, cases desc, article_number",
+        tells=("article_number", "title", "cases", "needs"),
         columns=(
             Column("id", Kind.TEXT, "The version of the article.", "k.id"),
             Column("article_number", Kind.TEXT, "The article's number.", "k.article_number"),

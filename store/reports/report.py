@@ -29,7 +29,8 @@ class Report:
 
     `sources` are the sObjects whose records it counts, the freshness of which is the report's;
     `hangs_on` are the fields, like Case.IsClosed, without which other figures would be false, and
-    not only empty; `order` is how its rows stand unless somebody asks for another order.
+    not only empty; `order` is how its rows stand unless somebody asks for another order; `tells`
+    are the columns that it is about, shown before others where room is short.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Report:
     sources: tuple[str, ...]
     hangs_on: tuple[str, ...]
     order: str
+    tells: tuple[str, ...]
     columns: tuple[Column, ...]
     body: str
 

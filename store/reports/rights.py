@@ -38,6 +38,7 @@ def entitlements(d: Dialect) -> Report:
             "Entitlement.RemainingCases",
         ),
         order="days_left",
+        tells=("name", "account", "state", "days_left"),
         columns=(
             Column("id", Kind.TEXT, "The entitlement.", "e.id"),
             Column("name", Kind.TEXT, "Its name.", "e.name"),
@@ -98,6 +99,7 @@ def entitlements_by_account(d: Dialect) -> Report:
             "Entitlement.RemainingCases",
         ),
         order="active, expiring_30 desc, account",
+        tells=("account", "active", "exhausted", "expired", "expiring_30"),
         columns=(
             Column("account_id", Kind.TEXT, "The customer.", "e.account_id"),
             Column("account", Kind.TEXT, "The customer's name.", "a.name"),
@@ -142,6 +144,7 @@ def service_contracts(d: Dialect) -> Report:
             "Case.CreatedDate",
         ),
         order="days_left",
+        tells=("contract_number", "account", "state", "days_left", "grand_total"),
         columns=(
             Column("id", Kind.TEXT, "The contract.", "s.id"),
             Column("contract_number", Kind.TEXT, "Its number.", "s.contract_number"),

@@ -43,6 +43,7 @@ def milestones(d: Dialect) -> Report:
             "Case.IsStopped",
         ),
         order="target_date",
+        tells=("case_number", "state", "minutes_left", "target_date", "milestone"),
         columns=(
             Column("id", Kind.TEXT, "The milestone of the case.", "m.id"),
             Column("case_id", Kind.TEXT, "The case.", "c.id"),
@@ -93,6 +94,7 @@ def milestones_by_month(d: Dialect) -> Report:
             "CaseMilestone.TargetResponseInMins",
         ),
         order="month desc, target_minutes",
+        tells=("month", "milestone", "milestones", "met", "violated"),
         columns=(
             Column("month", Kind.TEXT, "Month of the target, in UTC, like 2026-01.", "m.month"),
             Column("milestone", Kind.TEXT, "What the promise is called.", names.KIND),

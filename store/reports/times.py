@@ -49,6 +49,7 @@ def response_times(d: Dialect) -> Report:
             "User.UserType",
         ),
         order="month desc, metric, priority",
+        tells=("metric", "month", "priority", "cases", "average_hours"),
         columns=(
             Column(
                 "metric",
@@ -108,6 +109,7 @@ def open_spells(d: Dialect) -> Report:
         sources=("Case",),
         hangs_on=("Case.IsClosed", "Case.CreatedDate", "Case.ClosedDate"),
         order="until desc, since desc",
+        tells=("case_number", "owner", "since", "until"),
         columns=(
             Column("id", Kind.TEXT, "The case; one that was opened again has several.", "id"),
             Column("case_number", Kind.TEXT, "Its number.", "case_number"),

@@ -16,6 +16,7 @@ def reopened_escalated(d: Dialect) -> Report:
         sources=("Case",),
         hangs_on=("Case.IsClosed", "Case.IsEscalated"),
         order="is_closed, created_date desc",
+        tells=("case_number", "account", "is_closed", "is_escalated", "reopened"),
         columns=(
             *WHICH,
             *WHOSE,
@@ -70,6 +71,7 @@ def cases_without_entitlement(d: Dialect) -> Report:
             "Entitlement.EndDate",
         ),
         order="created_date",
+        tells=("case_number", "account", "created_date", "reason"),
         columns=(
             *WHICH,
             *WHOSE,

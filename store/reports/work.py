@@ -21,6 +21,7 @@ def work_orders(d: Dialect) -> Report:
         sources=("WorkOrder",),
         hangs_on=("WorkOrder.IsClosed", "WorkOrder.EndDate"),
         order="end_date",
+        tells=("work_order_number", "account", "end_date", "is_overdue"),
         columns=(
             Column("id", Kind.TEXT, "The work order.", "w.id"),
             Column("work_order_number", Kind.TEXT, "Its number.", "w.work_order_number"),
@@ -84,6 +85,7 @@ def work_orders_by(d: Dialect) -> Report:
             "WorkOrder.OwnerId",
         ),
         order="dimension, open desc",
+        tells=("dimension", "value", "open", "overdue"),
         columns=(
             Column("dimension", Kind.TEXT, "status, territory, contract or owner.", "dimension"),
             Column("value", Kind.TEXT, "Which status, ...; empty: none.", "value"),

@@ -40,13 +40,14 @@ def test_without_a_name_reports_are_listed(read: Desk) -> None:
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_report_fits_a_terminal(read: Desk, name: str) -> None:
-    """No line is wider than 80 places, and what did not fit is named."""
+    """No line is wider than 80 places, what it is about is there, and what did not fit is named."""
     done = read.run("report", name, "--limit", "5")
     lines, _, hidden = done.out.partition("also there, with --csv or --json: ")
     title, heads, *_ = lines.splitlines()
     assert (done.code, title) == (0, CATALOG[name].title)
     assert max(map(len, done.out.splitlines())) <= 80
     assert "fresh as of 20" in done.out
+    assert set(CATALOG[name].tells) <= {*heads.lower().split()}
     told = {*heads.lower().split(), *hidden.replace(",", " ").split()}
     assert told == {one.name for one in CATALOG[name].columns}
 
