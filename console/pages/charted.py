@@ -247,7 +247,9 @@ def _to(name: str, column: str, value: Any) -> str:
 
 def _drawn(drawing: Drawing, answer: Answered) -> Chart:
     figures = _figures(drawing, answer)
+    known = len(figures)
     if answer.total > len(answer.rows):
+        known = answer.total if known == len(answer.rows) else 0
         figures.popitem()  # of a month, some kinds may stand on the next page
     keys = list(figures) if drawing.kind is Kind.LINE else list(figures)[:_MOST]
     if drawing.says:
@@ -266,7 +268,16 @@ def _drawn(drawing: Drawing, answer: Answered) -> Chart:
         ),
         unit=drawing.unit,
         stacked=drawing.stacked,
+        note=_cut(drawing.label, len(keys), known),
     )
+
+
+def _cut(label: str, drawn: int, known: int) -> str:
+    """Say that a chart is not all there is; of how many labels, unless nobody has counted (0)."""
+    if drawn == known:
+        return ""
+    of = f" of {known:,}" if known else ""
+    return f"the last {drawn} {label}s{of}" if label in _IN_ORDER else f"the first {drawn}{of}"
 
 
 def _figures(drawing: Drawing, answer: Answered) -> dict[tuple[str, str], dict[str, float]]:

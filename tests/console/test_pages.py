@@ -753,6 +753,32 @@ def test_a_picture_is_of_what_the_page_is_filtered_by(browser: Browser, place: P
     assert specs(browser.see("/reports/open_spells?priority=High")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "total", "labels", "note"),
+    [
+        ("agents_load", 29, [f"Agent {one}" for one in range(29)], "the first 24 of 29"),
+        ("agents_load", 24, [f"Agent {one}" for one in range(24)], ""),
+        ("cases_by_day", 731, [f"day {one:03}" for one in range(100)], "the last 99 days of 731"),
+        ("cases_by_day", 2, ["day 1", "day 2"], ""),
+        (
+            "milestones_by_month",
+            9,
+            ["2026-03", "2026-03", "2026-02", "2026-01"],
+            "the last 2 months",
+        ),
+    ],
+)
+def test_a_chart_that_is_cut_says_so(name: str, total: int, labels: list[str], note: str) -> None:
+    """What nobody draws is not what nobody has; where labels were counted, of how many."""
+    columns = CATALOG[name].columns
+    (label,) = {"agent", "day", "month"} & {one.name for one in columns}
+    rows = [[text if one.name == label else 1 for one in columns] for text in labels]
+    answer = SimpleNamespace(columns=columns, rows=rows, total=total)
+    for chart in charts_of(CATALOG[name], (), lambda *_, **__: answer):
+        assert chart.note == note
+        assert len(chart.labels) < total or not note
+
+
 def test_what_ends_soon_is_drawn_by_when() -> None:
     """In the order of time, whatever is most; of what is over there is no such picture."""
     counted = SimpleNamespace(
