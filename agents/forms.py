@@ -27,7 +27,8 @@ _KEY: Schema = {
     "type": "string",
     "minLength": 1,
     "maxLength": 255,
-    "description": "The same key is the same command: a repeated call does nothing twice.",
+    "description": "A call that is repeated with its key does nothing twice, and says repeated; "
+    "another one needs another key.",
 }
 _GUARD: Schema = {
     "on_conflict": {
@@ -193,6 +194,10 @@ COMMAND_OUTPUT: Schema = {
         "attempts": {"type": "integer"},
         "error": {"type": ["object", "null"]},
         "note": {"type": "string"},
+        "repeated": {
+            "type": "boolean",
+            "description": "Of a write: its key was known, and so is the answer.",
+        },
     },
     "required": ["command_id", "state", "finished", "record_id"],
 }

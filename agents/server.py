@@ -34,6 +34,7 @@ from models.action import Action
 from models.api_key import Scope
 from models.command import InvalidCommand
 from pipelines.actions import ActionRefused
+from pipelines.receipts import Receipt
 from salesforce.errors import SalesforceError
 from store.errors import StoreError
 from store.reports import BadQuestion
@@ -177,18 +178,19 @@ class Agents:
     async def _written(
         self, context: Context, action: Action, given: Arguments
     ) -> types.CallToolResult:
-        def hand_in() -> str:
+        def hand_in() -> Receipt:
             operator = caller_of(context, self._here).operator
             receipt = writing.submit(self._parts, action, given, operator)
             self._sending.take(receipt.id)
-            return receipt.id
+            return receipt
 
         # A cancellation waits for this: else nobody would know whether it was stored.
-        command_id = await anyio.to_thread.run_sync(hand_in, limiter=self._threads)
-        return await self._awaited(context, command_id, given.get("wait", WAIT))
+        receipt = await anyio.to_thread.run_sync(hand_in, limiter=self._threads)
+        wait = given.get("wait", WAIT)
+        return await self._awaited(context, receipt.id, wait, repeated=receipt.repeated)
 
     async def _awaited(
-        self, context: Context, command_id: str, wait: float
+        self, context: Context, command_id: str, wait: float, **more: Any
     ) -> types.CallToolResult:
         """Look at a command until it is finished, or the time is up; it goes on in any case."""
         begun = time.monotonic()
@@ -200,7 +202,7 @@ class Agents:
             await context.session.report_progress(round(passed, 1), wait, entry.state)
             await anyio.sleep(min(_LOOK_EVERY, wait - passed))
         told = writing.life(entry, await self._aside(self._sending.prospects))
-        return answered(told, is_error=writing.has_failed(entry))
+        return answered({**told, **more}, is_error=writing.has_failed(entry))
 
     def _refuse_without(self, scope: Scope, context: Context, what: str) -> None:
         if scope not in caller_of(context, self._here).scopes:

@@ -151,6 +151,8 @@ class OutboxEntry(Control, table=True):
     refusals: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default=text("0")))
     trace: str | None = Field(sa_column=Column(String(64)))
     """The trace it belongs to, as a W3C `traceparent`; any program may set it."""
+    digest: str | None = Field(sa_column=Column(String(32)))
+    """Of what it does, as it was submitted; none where another program inserted the row."""
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from sqlalchemy import Connection
 
 from models import by_name
@@ -10,7 +11,10 @@ from models.command import Command, Op
 from models.outbox import FAILED, CommandState, Ready
 from pipelines import merged
 from pipelines.chunks import Chunk
+from pipelines.receipts import MOST_REFUSALS, Refusal, Refused
+from pipelines.validate import Problem
 from store import lanes, outbox
+from store.outbox import Known
 
 _HOPELESS = frozenset({*FAILED, CommandState.DISCARDED})
 _MISSING = CommandState.DISCARDED
@@ -20,8 +24,8 @@ _MISSING = CommandState.DISCARDED
 class Before:
     """What came earlier and may come again: commands by their keys, and ids that were named."""
 
-    holders: dict[str | None, str] = field(default_factory=dict)
-    ids: set[str] = field(default_factory=set)
+    holders: dict[str | None, Known] = field(default_factory=dict)
+    ids: dict[str, Known] = field(default_factory=dict)
 
 
 def append(
@@ -29,7 +33,8 @@ def append(
 ) -> tuple[list[str], set[int]]:
     """Store what is new; give the id that answers to each, and which are another command's.
 
-    Raises `Refused` where one waits for what can never come to be.
+    Raises `Refused` where one waits for what can never come to be, or bears the key or the id of
+    a command that does something else.
     """
     before = Before()
     fresh = fresh_of(tx, chunk, before)
@@ -37,8 +42,7 @@ def append(
     columns = {**fresh.columns, "ready": _readiness(tx, fresh, waits, now)}
     if waits:
         columns["waits_for"] = [len(waits.get(one, ())) for one in fresh.ids]
-    outbox.append(tx, columns, now=now, trace=trace)
-    lost = _lost(tx, fresh, before)
+    lost = put(tx, msgspec.structs.replace(fresh, columns=columns), before, now=now, trace=trace)
     _link(tx, fresh, waits, lost)
     follow(tx, fresh, now)
     if fresh is chunk and not lost:
@@ -47,19 +51,41 @@ def append(
 
 
 def fresh_of(tx: Connection, chunk: Chunk, before: Before) -> Chunk:
-    """Choose those whose key and id are new, in the store and among what came before."""
+    """Choose those whose key and id are new, in the store and among what came before.
+
+    Raises `Refused` for those whose key or id is known, and is another command's.
+    """
     keys = [key for key in chunk.columns.get("idempotency_key", ()) if key]
     if not keys and not chunk.named:
         return chunk
     before.holders.update(outbox.by_key(tx, keys) if keys else {})
-    there = outbox.known(tx, chunk.named) | before.ids.intersection(chunk.named)
-    wanted = []
-    for command_id, key in zip(chunk.ids, chunk.column("idempotency_key"), strict=True):
-        is_first = not key or before.holders.setdefault(key, command_id) == command_id
-        wanted.append(is_first and command_id not in there)
+    earlier = {x: before.ids[x] for x in before.ids.keys() & set(chunk.named)}
+    there = outbox.known(tx, chunk.named) | earlier
+    wanted, refusals = [], []
+    columns = (chunk.ids, chunk.column("digest"), chunk.column("idempotency_key"), chunk.where)
+    for command_id, digest, key, where in zip(*columns, strict=True):
+        one = Known(command_id, digest)
+        holder = before.holders.setdefault(key, one) if key else one
+        namesake = there.get(command_id, one)
+        if found := _reused(key, holder, namesake, digest):
+            refusals.append(Refusal(where[0], (found,), where[1]))
+        wanted.append(holder.id == command_id and command_id not in there)
         if wanted[-1]:
-            there.add(command_id)
+            there[command_id] = one
+    if refusals:
+        raise Refused(refusals[:MOST_REFUSALS])
     return chunk.only(wanted)
+
+
+def _reused(key: str | None, holder: Known, namesake: Known, digest: str | None) -> Problem | None:
+    """Say that a key or an id is another command's; a repeat is one that does the same."""
+    same = "a repeat has the same op, sobject, record and fields; anything else needs another"
+    if holder.is_other(digest):
+        told = f"{key!r} is the key of another command, {holder.id}: {same} key"
+        return Problem("IDEMPOTENCY_KEY_REUSED", "idempotency_key", told)
+    if namesake.is_other(digest):
+        return Problem("ID_REUSED", "id", f"{namesake.id} is another command: {same} id")
+    return None
 
 
 def waits_of(tx: Connection, chunk: Chunk, before: Before, *, held: bool) -> dict[str, list[str]]:
@@ -70,7 +96,7 @@ def waits_of(tx: Connection, chunk: Chunk, before: Before, *, held: bool) -> dic
     parents = {parent for one in chunk.dependents for parent in one.parents}
     if not parents:
         return {}
-    states = dict.fromkeys(before.ids & parents, str(CommandState.PENDING))
+    states = dict.fromkeys(before.ids.keys() & parents, str(CommandState.PENDING))
     states |= outbox.standing(tx, parents, held=held)
     places = {command_id: place for place, command_id in enumerate(chunk.ids)}
     waits: dict[str, list[str]] = {}
@@ -106,13 +132,14 @@ def _readiness(
     return ready
 
 
-def _lost(tx: Connection, chunk: Chunk, before: Before) -> set[str]:
-    """Find those whose key another submission brought in this very moment, on PostgreSQL."""
-    keys = chunk.columns.get("idempotency_key", [])
-    if tx.dialect.name == "sqlite" or not any(keys):
-        return set()
-    before.holders.update(outbox.by_key(tx, [key for key in keys if key]))
-    return {x for x, key in zip(chunk.ids, keys, strict=True) if key and before.holders[key] != x}
+def put(
+    tx: Connection, chunk: Chunk, before: Before, *, now: datetime, trace: str | None
+) -> set[str]:
+    """Store what is new; give the ids of what another submission brought in this very moment."""
+    lost = outbox.append(tx, chunk.columns, now=now, trace=trace)
+    if lost:
+        fresh_of(tx, chunk.only([command_id in lost for command_id in chunk.ids]), before)
+    return lost
 
 
 def _link(tx: Connection, chunk: Chunk, waits: dict[str, list[str]], lost: set[str]) -> None:
@@ -152,7 +179,7 @@ def _answers(chunk: Chunk, before: Before, stored: set[str]) -> tuple[list[str],
     ids, repeated = [], set()
     keys = chunk.column("idempotency_key")
     for position, (command_id, key) in enumerate(zip(chunk.ids, keys, strict=True)):
-        ids.append(before.holders.get(key) or command_id)
+        ids.append(before.holders[key].id if key else command_id)
         if ids[-1] not in stored:
             repeated.add(position)
         stored.discard(ids[-1])

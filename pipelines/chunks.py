@@ -33,6 +33,8 @@ class Chunk(msgspec.Struct):
     named: list[str] = []
     """Ids that their authors gave them, and that may be known already."""
     dependents: list[Dependent] = []
+    where: list[tuple[int, int | None]] = []
+    """Each one's place in all, and its line."""
 
     @property
     def ids(self) -> list[str]:
@@ -47,7 +49,8 @@ class Chunk(msgspec.Struct):
         if all(wanted):
             return self
         columns = {name: list(compress(x, wanted)) for name, x in self.columns.items()}
-        return Chunk(columns, self.named, [one for one in self.dependents if wanted[one.position]])
+        dependents = [one for one in self.dependents if wanted[one.position]]
+        return Chunk(columns, self.named, dependents, list(compress(self.where, wanted)))
 
 
 class Spool:

@@ -11,6 +11,7 @@ import msgspec
 
 from models import by_name
 from models.command import REFERENCE, Command, Conflict, Op, Usual, is_reference, lane
+from models.digest import digest
 from models.naming import column_name
 from models.outbox import KeyKind
 from pipelines.basis import Basis, NoBasis
@@ -163,6 +164,7 @@ class _Way:
             key_kind,
             parent if isinstance(parent, str) else None,
             lane(one.op, self._sobject, record_id, (key_field, key), command_id),
+            digest(one),
         )
         return tuple.__new__(Row, row)  # a fifth of the time that `Row(...)` takes
 

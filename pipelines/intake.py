@@ -8,13 +8,12 @@ from typing import TypeVar
 from models.command import Command, InvalidCommand, new_ids, usual
 from pipelines.chunks import Chunk, Dependent
 from pipelines.clerk import Clerk, Rules, parents_of
-from pipelines.receipts import Refusal, Refused
+from pipelines.receipts import MOST_REFUSALS, Refusal, Refused
 from store import outbox
 
 Item = TypeVar("Item")
 CHUNK = 2_000
 """Commands that are checked, and later stored, at a time."""
-_MOST_REFUSALS = 20
 
 
 class Intake:
@@ -58,7 +57,7 @@ class Intake:
         # A reference is an object within an object within the command's.
         if line.count("{") > 2:  # noqa: PLR2004
             self._refer(command_id, parents_of((), one.fields), number)
-        self._rows.append(row)
+        self._lay_down(row, number)
 
     def _take(self, command: Command, line: int | None = None, *, is_named: bool) -> None:
         row, found = self._clerk.check(command)
@@ -68,7 +67,11 @@ class Intake:
         if is_named:
             self._named.append(command.id)
         self._refer(command.id, command.references(), line)
+        self._lay_down(row, line)
+
+    def _lay_down(self, row: outbox.Row, line: int | None) -> None:
         self._rows.append(row)
+        self._where.append((self._place, line))
 
     def _refer(self, command_id: str, parents: tuple[str, ...], line: int | None) -> None:
         if parents:
@@ -77,19 +80,21 @@ class Intake:
 
     def _refuse(self, refusal: Refusal) -> None:
         self._refusals.append(refusal)
-        if len(self._refusals) == _MOST_REFUSALS:
+        if len(self._refusals) == MOST_REFUSALS:
             self._end()
 
     def _given(self) -> Iterator[Chunk]:
         """Give what has been taken in, unless it is in vain."""
         if self._rows and not self._refusals:
-            yield Chunk(outbox.columns_of(self._rows), self._named, self._dependents)
+            columns = outbox.columns_of(self._rows)
+            yield Chunk(columns, self._named, self._dependents, self._where)
         self._clear()
 
     def _clear(self) -> None:
         self._rows: list[outbox.Row] = []
         self._named: list[str] = []
         self._dependents: list[Dependent] = []
+        self._where: list[tuple[int, int | None]] = []
 
     def _end(self) -> None:
         if self._refusals:

@@ -9,6 +9,8 @@ from pipelines.validate import NotEnabled, Problem
 
 IN_MEMORY = 1 << 22
 """Bytes; what is more goes into a file."""
+MOST_REFUSALS = 20
+"""That are told at a time."""
 _REPEATED = "*"
 
 

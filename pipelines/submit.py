@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 
 from models.api_key import LOCAL
 from models.command import Command, InvalidCommand
+from models.digest import digest
 from models.outbox import OutboxEntry
 from pipelines import refusals
-from pipelines.appending import Before, append, follow, fresh_of, waits_of
+from pipelines.appending import Before, append, follow, fresh_of, put, waits_of
 from pipelines.chunks import Chunk, Spool, broken
 from pipelines.clerk import DOCUMENTS, Clerk, Rules, as_json, parents_of
 from pipelines.intake import Intake
@@ -27,7 +28,7 @@ from pipelines.validate import Problem
 from pipelines.watch import NOBODY, Watch
 from store import audit, dependencies, lanes, outbox, revival
 from store.engine import Store
-from store.outbox import Row
+from store.outbox import Known, Row
 
 Clock = Callable[[], datetime]
 Beside = Callable[[Connection, Receipts], None]
@@ -149,7 +150,9 @@ class Desk(Rules):
             with self.store.read() as tx:
                 fresh = fresh_of(tx, chunk, before)
                 waits_of(tx, fresh, before, held=False)
-            before.ids.update(set(fresh.named).intersection(fresh.ids))
+            named = set(fresh.named)
+            stored = zip(fresh.ids, fresh.column("digest"), strict=True)
+            before.ids.update({x: Known(x, digest) for x, digest in stored if x in named})
             found.add(len(chunk.ids), fresh)
         return found
 
@@ -172,7 +175,7 @@ class Desk(Rules):
         if row is None or found:
             text = "; ".join(str(problem) for problem in found)
             return revival.refuse(tx, entry.id, found[0].code, text, now=self.clock())
-        settled = {"id", "idempotency_key"}
+        settled = {"id", "idempotency_key", "digest"}
         values = {name: value for name, value in row._asdict().items() if name not in settled}
         values |= {**documents, "waits_for": waits_for}
         lanes.admit(tx, entry.id, values, now=self.clock())
@@ -188,13 +191,18 @@ def drop_in(
     key: str | None = None,
     trace: str | None = None,
 ) -> None:
-    """Store a command unchecked, as any program may: it is admitted like all such rows."""
+    """Store a command unchecked, as any program may: it is admitted like all such rows.
+
+    Raises `Refused` if its key or id is that of a command that does something else.
+    """
     values = {name: getattr(command, name, None) for name in Row._fields}
     values["idempotency_key"] = command.idempotency_key or key
     values |= {"fields": as_json(command.fields), "depends_on": as_json(command.depends_on or None)}
+    values["digest"] = digest(command)
     row = Row._make(values[name] for name in Row._fields)
+    chunk, before = Chunk(outbox.columns_of([row]), [command.id], where=[(1, None)]), Before()
     with store.begin() as tx:
-        outbox.append(tx, outbox.columns_of([row]), now=now, trace=trace)
+        put(tx, fresh_of(tx, chunk, before), before, now=now, trace=trace)
 
 
 def read(entry: OutboxEntry) -> Command:

@@ -11,7 +11,7 @@ from store.errors import StoreTooNew
 from store.reports import views
 
 VERSION_TABLE = "scsync_schema"
-HEAD = "0011"
+HEAD = "0012"
 """The newest of `store/migrations/versions`."""
 
 _LOCK = 7_265_101  # any number, so that two starting processes take turns

@@ -81,6 +81,18 @@ class Row(NamedTuple):
     key_kind: str | None
     parent: str | None
     lane: str | None
+    digest: str | None
+
+
+class Known(NamedTuple):
+    """A command that is there, and the digest of what it does; none if nobody has taken it."""
+
+    id: str
+    digest: str | None
+
+    def is_other(self, digest: str | None) -> bool:
+        """Tell whether what bears this digest is certainly another command."""
+        return None not in {self.digest, digest} and self.digest != digest
 
 
 @contextmanager
@@ -121,17 +133,22 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     }
 
 
-def append(tx: Connection, columns: Columns, *, now: datetime, trace: str | None = None) -> None:
-    """Add commands in this order; one whose id or idempotency key is there is left as it stands."""
+def append(
+    tx: Connection, columns: Columns, *, now: datetime, trace: str | None = None
+) -> set[str]:
+    """Add commands in this order; one whose id or idempotency key is there is left as it stands.
+
+    Gives the ids of those that were left out.
+    """
     if not columns or not columns["id"]:
-        return
+        return set()
     columns = {**columns, "submitted_at": [now] * len(columns["id"])}
     if trace:
         columns["trace"] = [trace] * len(columns["id"])
     if tx.dialect.name == "sqlite":
         _insert(tx, columns)
-    else:
-        _copy(tx, columns)
+        return set()  # nobody else writes meanwhile
+    return _copy(tx, columns)
 
 
 def _insert(tx: Connection, columns: Columns) -> None:
@@ -154,7 +171,7 @@ def _insert(tx: Connection, columns: Columns) -> None:
         driver.execute(_statement(tuple(columns), len(some)), list(chain.from_iterable(some)))
 
 
-def _copy(tx: Connection, columns: Columns) -> None:
+def _copy(tx: Connection, columns: Columns) -> set[str]:
     """Copy rows straight into the table; where one is met that is there already, one by one."""
     from psycopg.errors import UniqueViolation
 
@@ -167,7 +184,8 @@ def _copy(tx: Connection, columns: Columns) -> None:
                 some = [_cells(values[start : start + _AT_ONCE]) for values in columns.values()]
                 copy.write("\n".join([*map("\t".join, zip(*some, strict=True)), ""]))
     except UniqueViolation:  # another transaction brought it in this very moment
-        _add_what_is_new(tx, columns)
+        return _add_what_is_new(tx, columns)
+    return set()
 
 
 def _cells(values: list[Any]) -> list[str]:
@@ -190,11 +208,12 @@ def _cell(value: object) -> str:
     return r"\N" if value is None else str(value)
 
 
-def _add_what_is_new(tx: Connection, columns: Columns) -> None:
+def _add_what_is_new(tx: Connection, columns: Columns) -> set[str]:
     for name in _DOCUMENTS & columns.keys():
         columns[name] = [value and json.loads(value) for value in columns[name]]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    tx.execute(postgresql.insert(_table).on_conflict_do_nothing(), rows)
+    new = postgresql.insert(_table).on_conflict_do_nothing().returning(_table.c.id)
+    return {*columns["id"]} - {*tx.execute(new, rows).scalars()}
 
 
 @lru_cache(maxsize=64)
@@ -206,15 +225,18 @@ def _statement(names: tuple[str, ...], rows: int) -> str:
     return f"INSERT INTO scsync_commands ({columns}) VALUES {many} ON CONFLICT DO NOTHING"  # noqa: S608
 
 
-def by_key(tx: Connection, keys: Collection[str]) -> dict[str, str]:
+def by_key(tx: Connection, keys: Collection[str]) -> dict[str, Known]:
     """Find the commands that bear these idempotency keys."""
-    query = select(_table.c.idempotency_key, _table.c.id)
-    return dict(tx.execute(_for_each(tx, keys, _table.c.idempotency_key, query)).all())
+    column = _table.c.idempotency_key
+    query = select(column, _table.c.id, _table.c.digest)
+    return {key: Known(*one) for key, *one in tx.execute(_for_each(tx, keys, column, query))}
 
 
-def known(tx: Connection, ids: Collection[str]) -> set[str]:
-    """Tell which of these commands are there already."""
-    return set(tx.execute(_for_each(tx, ids, _table.c.id, select(_table.c.id))).scalars())
+def known(tx: Connection, ids: Collection[str]) -> dict[str, Known]:
+    """Find those of these commands that are there already."""
+    query = select(_table.c.id, _table.c.digest)
+    found = tx.execute(_for_each(tx, ids, _table.c.id, query))
+    return {one.id: Known(*one) for one in found}
 
 
 def standing(tx: Connection, ids: Collection[str], *, held: bool = False) -> dict[str, str]:

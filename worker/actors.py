@@ -10,6 +10,7 @@ from dramatiq.middleware import CurrentMessage
 
 from models.command import Command, InvalidCommand
 from pipelines.pull import Stopped
+from pipelines.receipts import Refused
 from pipelines.submit import drop_in
 from salesforce.errors import SalesforceError
 from store.errors import StoreError
@@ -74,7 +75,8 @@ def declare(broker: dramatiq.Broker, app: App) -> Actors:
     @dramatiq.actor(
         broker=broker,
         queue_name=COMMANDS,
-        throws=(InvalidCommand, TypeError),  # unreadable, or not one argument: never to be read
+        # Unreadable, not one argument, or under another command's key: never to be taken.
+        throws=(InvalidCommand, TypeError, Refused),
         max_retries=1_000_000,  # the store will be back; a command that was accepted is kept
         min_backoff=1000,
         max_backoff=_MINUTE_MS,

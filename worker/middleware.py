@@ -8,13 +8,14 @@ from dramatiq import Broker, Message, Middleware
 from dramatiq.broker import MessageProxy
 
 from models.command import InvalidCommand
+from pipelines.receipts import Refused
 from pipelines.watch import Watch
 from salesforce.errors import SalesforceError
 from store.errors import StoreError
 
 TRACE = "traceparent"
 """The option of a message that names its trace; any program may set it."""
-_FORESEEN = (StoreError, SalesforceError, InvalidCommand, TypeError)
+_FORESEEN = (StoreError, SalesforceError, InvalidCommand, TypeError, Refused)
 
 
 class Context(Middleware):

@@ -88,9 +88,21 @@ def test_the_same_key_is_the_same_command(host: Host, place: Place) -> None:
     """A repeated call finds the first one's record."""
     given = {"fields": {"Subject": "Once"}, "idempotency_key": "agent-1", "wait": 30}
     first, again = host.told("create_case", **given), host.told("create_case", **given)
+    assert (first.pop("repeated"), again.pop("repeated")) == (False, True)
     assert first == again
     made = [one for one in place.writes("Case") if one["fields"].get("Subject") == "Once"]
     assert len(made) == 1
+
+
+def test_the_key_of_another_command_is_refused(host: Host, place: Place) -> None:
+    """Not answered as if it were done; the agent is told to take another key."""
+    given = {"idempotency_key": "ticket-7", "wait": 30}
+    case = host.told("create_case", fields={"Subject": "Once"}, **given)["record_id"]
+    comment, before = {"ParentId": case, "CommentBody": "On our way."}, place.counts()
+    said = host.refusal("create_case_comment", fields=comment, **given)
+    assert "'ticket-7' is the key of another command" in said
+    assert "(nothing was stored or sent)" in said
+    assert place.counts() == before
 
 
 def test_an_open_command_is_looked_up_later(host: Host, place: Place) -> None:

@@ -101,6 +101,9 @@ def test_a_key_given_twice_is_one_command(filled: Desk) -> None:
     words = ("submit", "create", "Case", "Subject=Once", "Origin=Web", "--key", "order-1", "--json")
     first, second = (filled.run(*words).document() for _ in range(2))
     assert second == {"id": first["id"], "repeated": True}
+    other = filled.run("submit", "create", "Case", "Subject=Twice", "--key", "order-1")
+    assert (other.code, other.out) == (2, "")
+    assert "'order-1' is the key of another command" in " ".join(other.err.split())
 
 
 @pytest.mark.parametrize(

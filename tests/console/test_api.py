@@ -175,6 +175,29 @@ def test_an_action_reads_from_the_org_or_from_the_store(http: TestClient, place:
     assert case["Id"] in {one["Id"] for one in searched["records"]}
 
 
+def test_a_known_key_or_id_is_one_command_s_alone(http: TestClient, place: Place) -> None:
+    """Another command under it is refused with its place and the key, and all that came with it."""
+    own = {"id": "0b0e8a3e-9a4c-4a55-8c1e-000000000007"}
+    form = {"op": "create", "sobject": "Case", "fields": {"Subject": "a"}, "idempotency_key": "k"}
+    assert http.post("/v1/commands", json={**form, **own}).json()["repeated"] is False
+    other = {"op": "delete", "sobject": "Case", "record_id": "500000000000001AAA"}
+    sent = [
+        http.post("/v1/commands", json={**other, **own}),
+        http.post("/v1/commands", json=other, headers={"Idempotency-Key": "k"}),
+        http.post("/v1/commands", json=[other, {**form, "fields": {"Subject": "b"}}]),
+        http.post("/v1/actions/create_case", json={"fields": {}, "idempotency_key": "k"}),
+    ]
+    found = [(one.status_code, *one.json()["problems"]) for one in sent]
+    assert [(status, one["command"], one["code"]) for status, one in found] == [
+        (422, 1, "ID_REUSED"),
+        (422, 1, "IDEMPOTENCY_KEY_REUSED"),
+        (422, 2, "IDEMPOTENCY_KEY_REUSED"),
+        (422, 1, "IDEMPOTENCY_KEY_REUSED"),
+    ]
+    assert "'k' is the key of another command" in found[1][1]["message"]
+    assert place.counts() == {"pending": 1}
+
+
 def test_an_action_that_writes_becomes_a_command(http: TestClient, place: Place) -> None:
     """Applied in the org like any other; the same key is the same command."""
     headers = {"Idempotency-Key": "action-1"}

@@ -53,6 +53,18 @@ def test_one_key_in_two_messages_is_one_command(crew: Crew) -> None:
     assert len(crew.place.writes("Case")) == 1
 
 
+def test_the_key_of_another_command_goes_to_the_dead_letters(
+    crew: Crew, request: pytest.FixtureRequest
+) -> None:
+    """It is not taken for a repeat, nor tried for ever."""
+    redis_url = request.getfixturevalue("broker_url")
+    for subject in ("x", "y"):
+        crew.broker.enqueue(message({**create(Subject=subject), "idempotency_key": "order-7"}))
+    with crew.working():
+        eventually(lambda: dead_letters(crew, redis_url) == 1)
+        eventually(lambda: crew.place.counts() == {"applied": 1})
+
+
 UNREADABLE: list[tuple[Any, ...]] = [
     ("not an object",),
     ({"op": "explode", "sobject": "Case"},),

@@ -208,9 +208,9 @@ def test_a_key_is_one_command_throughout_a_file(place: Place) -> None:
 
 
 def test_an_id_is_one_command_throughout_a_file(place: Place) -> None:
-    """The first of two that bear one id is stored; the second's references are not its own."""
+    """The first of two that bear one id is stored; what the second waits for does not count."""
     first = {**create(Subject="first", Origin="Web"), "id": FIRST}
-    second = {**create(Subject="second", ParentId={"$command": SECOND}), "id": FIRST}
+    second = {**first, "depends_on": [SECOND]}
     parent = {**create(Subject="parent", Origin="Web"), "id": SECOND}
     receipts = submit_lines(place, *map(json.dumps, (parent, first, second)))
     assert [one.repeated for one in receipts] == [False, False, True]
