@@ -79,6 +79,7 @@ LIMIT: Schema = {
     "default": RECORDS,
     "description": "Records in the answer, at most.",
 }
+PAGE: Schema = {"type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 1}
 
 
 def input_schema(action: Action, describe: Describe | None) -> Schema:
@@ -147,7 +148,7 @@ _LIST: Schema = {
     "where": WHERE,
     "order": {"type": "string", "description": "Field, 'Field DESC', or several with commas."},
     "limit": LIMIT,
-    "page": {"type": "integer", "minimum": 1, "default": 1},
+    "page": PAGE,
     "fields": _NAMES,
 }
 COMMAND_INPUT = _object(

@@ -43,8 +43,8 @@ class Reading:
         question = Question(
             where=given.get("where", ()),
             order=given.get("order"),
-            limit=given.get("limit", RECORDS),
-            page=given.get("page", 1),
+            limit=int(given.get("limit", RECORDS)),
+            page=int(given.get("page", 1)),
             fields=given.get("fields", ()),
             language=given.get("language", "en_US"),
         )
@@ -85,7 +85,7 @@ def _several(action: Action, records: list[Record], given: Arguments) -> dict[st
     found: dict[str, Any] = {"records": kept}
     if action.verb is Verb.LIST:
         is_full = len(records) == given.get("limit", RECORDS)
-        found["next_page"] = given.get("page", 1) + 1 if is_full and is_all else None
+        found["next_page"] = int(given.get("page", 1)) + 1 if is_full and is_all else None
     if not is_all:
         found["note"] = (
             f"{len(kept)} of {len(records)} records fit: ask with limit {len(kept)} and go by "

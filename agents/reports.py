@@ -9,10 +9,11 @@ import mcp_types as types
 
 from agents.bounds import bounded_list
 from agents.fields import Schema
-from agents.forms import LIMIT, MOST_RECORDS, RECORDS, WHERE
+from agents.forms import LIMIT, MOST_RECORDS, PAGE, RECORDS, WHERE
 from agents.reading import Arguments
 from agents.results import JSON
 from models.action import ACTIONS, Verb
+from pipelines.actions import within_range
 from store import reports
 from store.engine import Store
 from store.reports import FRESH, BadQuestion, Report
@@ -21,6 +22,7 @@ PREFIX = "scsync://reports/"
 REPORT_TOOL = "query_report"
 
 _CONDITION = re.compile(r"\s*(\w+)\s*(!=|>=|<=|=|>|<)\s*(.*)", re.DOTALL)
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _LISTS = {one.sobject: one.name for one in ACTIONS.values() if one.verb is Verb.LIST}
 
 REPORT_OUTPUT: Schema = {
@@ -90,7 +92,7 @@ class Reports:
                 "where": WHERE,
                 "order": {"type": "string", "description": "Columns, each with desc or without."},
                 "limit": LIMIT,
-                "page": {"type": "integer", "minimum": 1, "default": 1},
+                "page": PAGE,
             },
             "required": ["report"],
             "additionalProperties": False,
@@ -101,7 +103,7 @@ class Reports:
         parts = urlsplit(uri)
         given: Arguments = {"report": parts.path.strip("/")}
         for name, (text, *_) in parse_qs(parts.query).items():
-            if name not in {"limit", "page"} or not text.isdecimal() or int(text) < 1:
+            if name not in {"limit", "page"} or not _NUMBER.fullmatch(text):
                 raise BadQuestion(f"{name}={text}: a report's address takes limit and page")
             given[name] = min(int(text), MOST_RECORDS) if name == "limit" else int(text)
         return self.answer(given)
@@ -111,9 +113,9 @@ class Reports:
         report = reports.find(given["report"])
         if lacking := self._withheld(report):
             raise BadQuestion(f"report {report.name} needs {', '.join(lacking)} to be enabled")
-        limit, page = given.get("limit", RECORDS), given.get("page", 1)
+        limit, page = int(given.get("limit", RECORDS)), int(given.get("page", 1))
         where = [*map(_condition, given.get("where", ()))]
-        with self._store.read() as tx:
+        with within_range(), self._store.read() as tx:
             total = reports.count(tx, report.name, where=where)
             columns, rows = reports.rows(
                 tx,

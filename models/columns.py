@@ -55,13 +55,18 @@ class Info(TypedDict, total=False):
 
 def instant_text(moment: datetime) -> str:
     """Write an instant as SQLite keeps it: `2026-01-02T03:04:05.000Z`."""
-    return f"{_utc(moment).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return f"{utc(moment).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
+    """Give an instant in UTC; raises `ValueError` for one that lacks a zone or has no such form."""
     if moment.utcoffset() is None:
         raise ValueError(f"an instant needs a time zone: {moment.isoformat()}")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        told = f"{moment.isoformat()} is beyond the calendar in UTC: years are 1 to 9999"
+        raise ValueError(told) from None
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,7 +83,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         if value is None:
             return None
-        return instant_text(value) if dialect.name == "sqlite" else _utc(value)
+        return instant_text(value) if dialect.name == "sqlite" else utc(value)
 
     def process_result_value(
         self, value: datetime | str | None, dialect: Dialect

@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from models.columns import utc
+
 Fields: TypeAlias = dict[str, Any]
 REFERENCE = "$command"
 LONGEST = {  # characters that the outbox has room for
@@ -88,6 +90,8 @@ class Command:
                 raise InvalidCommand(f"{key!r} has {len(value)} characters, at most {longest} fit")
         if not -_INT32 <= self.priority < _INT32:
             raise InvalidCommand(f"'priority' must be a 32-bit number, not {self.priority}")
+        for key in ("expected_modstamp", "not_before"):
+            _in_utc(key, getattr(self, key))
         for name, content in self.fields.items():
             _storable("fields", name)
             _storable(f"fields.{name}", content)
@@ -267,6 +271,13 @@ def _instant(key: str, value: object) -> datetime | None:
     return instant
 
 
+def _in_utc(key: str, instant: datetime | None) -> None:
+    try:
+        _ = instant and utc(instant)
+    except ValueError as error:
+        raise InvalidCommand(f"{key!r}: {error}") from None
+
+
 def _conflict(key: str, value: object) -> Conflict | None:
     if value is None:
         return None
@@ -297,6 +308,8 @@ def _flag(key: str, value: object) -> bool | None:
 def _whole(key: str, value: object) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
+    if isinstance(value, float) and value.is_integer():  # JSON Schema calls it an integer
+        return int(value)
     raise InvalidCommand(f"{key!r} must be a whole number, not {value!r}")
 
 

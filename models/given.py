@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, Dialect, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.columns import UtcDateTime
+from models.columns import UtcDateTime, utc
 
 
 class GivenJson(TypeDecorator[Any]):
@@ -36,10 +36,9 @@ class GivenInstant(UtcDateTime):
         if not isinstance(value, str):
             return super().process_result_value(value, dialect)
         try:
-            moment = datetime.fromisoformat(value)
+            return utc(datetime.fromisoformat(value))
         except ValueError:
             return value
-        return super().process_result_value(moment, dialect) if moment.tzinfo else value
 
 
 def _json_or_text(value: Any) -> Any:

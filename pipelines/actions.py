@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -11,10 +12,11 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table, select
+from sqlalchemy.exc import DataError
 
 from models import by_name, conditions_of
 from models.action import Action, Verb, by_action_name
-from models.columns import Kind
+from models.columns import Kind, utc
 from pipelines.clerk import ACTION_DISABLED, disabled
 from pipelines.describes import Describes
 from salesforce import soql, sosl
@@ -64,6 +66,17 @@ class ActionDisabled(ActionRefused):
     def __init__(self, action: str) -> None:
         super().__init__(f"{ACTION_DISABLED}: {disabled(action)}")
         self.disabled = (action,)
+
+
+@contextmanager
+def within_range() -> Iterator[None]:
+    """Refuse values that no column can hold: numbers beyond its range, which the database knows."""
+    try:
+        yield
+    except (DataError, OverflowError) as error:
+        # Of PostgreSQL's words the first line names no value; SQLite's driver names none at all.
+        cause = getattr(error, "orig", error)
+        raise ActionRefused(f"a value is out of range: {str(cause).splitlines()[0]}") from None
 
 
 def offered(name: str, allows: Callable[[str], bool]) -> Action:
@@ -233,7 +246,7 @@ class StoreAnswers:
             # As in SOQL, whichever way it goes.
             query = query.order_by((column.desc() if way == "DESC" else column).nulls_first())
         query = query.limit(_bounded(question.limit)).offset(question.offset)
-        with self._store.read() as tx:
+        with within_range(), self._store.read() as tx:
             return [dict(row) for row in tx.execute(query).mappings()]
 
 
@@ -309,7 +322,10 @@ def _value(name: str, text: str, kind: Kind) -> object:
         raise ActionRefused(f"{name}: {text!r} is no {kind} value") from None
     if moment.tzinfo is None:
         raise ActionRefused(f"{name}: {text!r} needs a zone: write {text}Z if it is UTC")
-    return moment
+    try:
+        return utc(moment)
+    except ValueError as error:
+        raise ActionRefused(f"{name}: {error}") from None
 
 
 def _ordering(given: str | None, known: Iterable[str], sobject: str) -> list[str]:

@@ -22,10 +22,12 @@ from console.api.forms import (
 from console.api.operation import Asked, Operation, json_body
 from console.problems import Problem
 from models.api_key import Scope
+from models.columns import utc
 from models.command import Command
 from models.edit import Edit
 from models.outbox import CommandState, OutboxEntry
 from pipelines import moves
+from pipelines.actions import within_range
 from pipelines.life import known, look
 from pipelines.moves import Moved
 from store import paging
@@ -71,7 +73,7 @@ def _list(parts: App, asked: Asked) -> dict[str, Any]:
         after=_instant(query.after),
     )
     after = place_of(query.cursor) if query.cursor is not UNSET else paging.Place()
-    with parts.store.read() as tx:
+    with within_range(), parts.store.read() as tx:
         found = paging.page(tx, choice, limit=query.limit, after=after)
     return {
         "commands": [entry_document(one) for one in found.entries],
@@ -88,8 +90,8 @@ def _instant(text: str | UnsetType) -> datetime | None:
     if text is UNSET:
         return None
     try:
-        return msgspec.convert(text, Instant)
-    except msgspec.ValidationError as error:
+        return utc(msgspec.convert(text, Instant))
+    except ValueError as error:
         raise Problem(400, f"{text!r} is no instant like 2026-01-31T09:00:00Z: {error}") from None
 
 

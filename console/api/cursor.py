@@ -6,6 +6,7 @@ import binascii
 import msgspec
 
 from console.problems import Problem
+from models.columns import utc
 from store.paging import Place
 
 
@@ -17,6 +18,9 @@ def place_of(text: str) -> Place:
     """Read a cursor; raises `Problem` for what was none of ours."""
     try:
         padded = text + "=" * (-len(text) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Place)
+        place = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Place)
+        if place.finished:
+            utc(place.finished[0])
     except (binascii.Error, ValueError):
         raise Problem(422, "this cursor is none: take `next` of the page before") from None
+    return place

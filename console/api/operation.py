@@ -85,7 +85,7 @@ def decoded(decode: Callable[[bytes], Any], body: bytes) -> Any:
         return decode(body)
     except msgspec.ValidationError as error:
         raise Problem(400, str(error)) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"not JSON: {error}") from None
 
 

@@ -9,10 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from console.api.forms import Text
 from console.api.operation import Asked, Operation
-from console.api.values import within_range
 from console.problems import Problem
 from models.api_key import Scope
 from models.columns import Kind
+from pipelines.actions import within_range
 from store import reports
 from store.reports import BadQuestion, Report
 from worker.app import App

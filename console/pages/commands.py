@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from console.access.route import route
-from console.pages.frame import back, form, listed, show
+from console.pages.frame import back, counted, form, listed, show
 from console.problems import Problem
 from models.api_key import Scope
 from models.edit import Edit
@@ -211,4 +211,4 @@ def _state(name: str) -> CommandState:
 
 
 def _limit(text: str) -> int:
-    return min(int(text), _MOST) if text.isascii() and text.isdecimal() and int(text) else _SHOWN
+    return min(counted(text) or _SHOWN, _MOST)

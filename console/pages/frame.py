@@ -38,6 +38,7 @@ _DONE = {
     "examined": "The examination has begun.",
 }
 """What pages say after an act; the address names which, so that nobody can put words there."""
+_DIGITS = 12
 
 
 def show(
@@ -65,6 +66,11 @@ def back(
     """Lead from an act to a page that says what was done."""
     said = done if number is None else f"{done}.{number}"
     return RedirectResponse(f"{path}?{urlencode({**(query or {}), 'done': said})}", 303)
+
+
+def counted(text: str) -> int:
+    """Read a number above zero that stands in an address; 0 for what is none, or beyond use."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else 0
 
 
 def noted(request: Request, parts: App, act: str, subject: str) -> Callable[[Connection], None]:
@@ -112,4 +118,4 @@ def _said(request: Request) -> str:
     said = _DONE.get(done, "")
     if "{0}" not in said:
         return said
-    return said.format(f"{int(number):,}") if number.isdecimal() and number.isascii() else ""
+    return said.format(f"{count:,}") if (count := counted(number)) else ""

@@ -16,7 +16,7 @@ from console.answers import PAGE, Answers
 from console.pages import desk
 from console.pages.cells import Cells
 from console.pages.charted import charts_of, drill
-from console.pages.frame import show
+from console.pages.frame import counted, show
 from console.problems import Problem
 from models.api_key import Scope
 from store import reports as stored
@@ -26,6 +26,7 @@ from worker.app import App
 _SIGNS = ("=", "!=", ">", ">=", "<", "<=")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet computes begins so, and anybody may write a case's subject."""
+_PAGES = 10**6
 _OURS = frozenset({"order", "page", "column", "sign", "value", "done"})
 
 
@@ -163,8 +164,8 @@ def _sifted(
 
 
 def _page(request: Request) -> int:
-    text = request.query_params.get("page", "")
-    return int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 10**6 else 1
+    number = counted(request.query_params.get("page", ""))
+    return number if 0 < number < _PAGES else 1
 
 
 def _lines(parts: App, report: Report, question: Any) -> Iterator[str]:

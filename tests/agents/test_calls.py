@@ -193,6 +193,25 @@ def test_a_dead_grant_is_told_with_its_remedy(sqlite_store_url: str) -> None:
         assert set(host.tools()) == set(known)
 
 
+def test_what_no_database_holds_is_refused_by_name(host: Host) -> None:
+    """Pages, instants and numbers beyond all bounds are the agent's to mend."""
+    far = 10**30
+    assert "greater than the maximum" in host.refusal("list_cases", source="store", page=far)
+    assert "greater than the maximum" in host.refusal("query_report", report="sla", page=far)
+    late = ["CreatedDate>=9999-12-31T23:59:59-14:00"]
+    assert "beyond the calendar" in host.refusal("list_cases", source="store", where=late)
+    given = {"record_id": "500000000000001AAA", "expected_modstamp": "0001-01-01T00:00:00+14:00"}
+    assert "beyond the calendar" in host.refusal("delete_case", **given)
+    old = [f"age_days>={far}"]
+    assert "out of range" in host.refusal("query_report", report="open_cases", where=old)
+
+
+def test_a_whole_number_may_be_written_with_a_point(host: Host) -> None:
+    """JSON Schema calls it an integer."""
+    assert host.told("list_cases", source="store", limit=1.0, page=2.0)["records"] is not None
+    assert host.told("query_report", report="open_cases", limit=1.0, page=1.0)["rows"] is not None
+
+
 def test_whatever_is_not_foreseen_is_one_sentence(
     host: Host, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

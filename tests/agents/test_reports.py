@@ -80,6 +80,7 @@ def test_the_tool_asks_by_conditions(host: Host, pulled: Place) -> None:
     [
         ("scsync://reports/nothing", "there is no report nothing: open_cases"),
         ("scsync://reports/open_cases?limit=x", "takes limit and page"),
+        ("scsync://reports/open_cases?page=" + "9" * 5_000, "takes limit and page"),
         ("file:///etc/passwd", "there is no resource"),
     ],
 )

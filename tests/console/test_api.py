@@ -1,5 +1,6 @@
 """Commands, actions, records and reports over the HTTP API, against an emulated org."""
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import closing
@@ -133,13 +134,22 @@ def test_commands_come_in_pages_and_by_filters(http: TestClient, place: Place) -
     assert len(both["commands"]) == 9
 
 
+def place_text(place: str) -> str:
+    """Write a cursor as nobody was given it."""
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
 SENSELESS = (
     ("state=lost", 400, "state"),
     ("limit=0", 400, "limit"),
     ("limit=1&limit=2", 400, "twice"),
     ("before=yesterday", 400, "no instant"),
     ("before=1700000000", 400, "no instant"),
+    ("after=0001-01-01T00:00:00%2B14:00", 400, "beyond the calendar"),
     ("cursor=bm9uZQ", 422, "cursor"),
+    ("cursor=" + place_text('[["0001-01-01T00:00:00+14:00",1],null]'), 422, "cursor"),
+    ("cursor=" + place_text('[["2026-01-31T09:00:00",1],null]'), 422, "cursor"),
+    ("cursor=" + place_text(f"[null,{10**30}]"), 422, "out of range"),
     ("what=ever", 400, "what"),
 )
 
@@ -150,6 +160,37 @@ def test_a_question_that_makes_no_sense_is_refused(http: TestClient) -> None:
         refused = http.get(f"/v1/commands?{query}")
         assert refused.status_code == status, query
         assert said in refused.json()["detail"]
+
+
+NO_TEXT = b'{"fields":{"Subject":"\xff"}}'
+LAST_DAY = "9999-12-31T23:59:59-14:00"
+
+
+@BOTH
+def test_garbage_is_told_from_a_fault_of_ours(http: TestClient, place: Place) -> None:
+    """Bytes that are no text, and instants that are none in UTC, are the caller's to mend."""
+    for path, kind in (
+        ("/v1/commands", "application/json"),
+        ("/v1/commands", "application/x-ndjson"),
+        ("/v1/actions/create_case", "application/json"),
+    ):
+        refused = http.post(path, content=NO_TEXT, headers={"content-type": kind})
+        assert (refused.status_code, "utf-8" in refused.json()["detail"]) == (400, True)
+    for name in ("not_before", "expected_modstamp"):
+        refused = http.post("/v1/commands", json={**create(Subject="x"), name: LAST_DAY})
+        assert refused.status_code == 400
+        assert refused.json()["detail"] == (
+            f"'{name}': {LAST_DAY} is beyond the calendar in UTC: years are 1 to 9999"
+        )
+    for condition, said in (
+        (f"CreatedDate>={LAST_DAY}", "beyond the calendar"),
+        (f"CreatedDate<={'9' * 5000}", "no instant"),
+    ):
+        query = {"from": "store", "where": condition}
+        refused = http.get("/v1/actions/list_cases", params=query)
+        assert refused.status_code == 422
+        assert said in refused.json()["detail"]
+    assert place.counts() == {}
 
 
 def test_an_action_reads_from_the_org_or_from_the_store(http: TestClient, place: Place) -> None:

@@ -237,6 +237,14 @@ def test_commands_are_filtered(browser: Browser, query: str, status: int) -> Non
     assert browser.see(f"/commands?{query}", status)
 
 
+def test_a_number_beyond_use_is_as_good_as_none(browser: Browser) -> None:
+    """However many digits somebody puts into an address."""
+    many = "9" * 5_000
+    for path in ("/commands?limit=", "/reports/open_cases?page=", "/commands?done=retried."):
+        assert browser.see(f"{path}{many}")
+    assert "1,234 returned to the queue" in browser.see("/commands?done=retried.1234")
+
+
 @pytest.mark.parametrize("path", ["/commands", "/commands/causes"])
 def test_a_filter_that_will_not_do_is_said_where_it_was_asked(browser: Browser, path: str) -> None:
     """With what there is instead; what else was asked stands in the form still."""

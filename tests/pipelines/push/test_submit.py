@@ -100,8 +100,13 @@ UNREADABLE: dict[str, tuple[object, str]] = {
     "a reference to no command": (create(ParentId={"$command": "x"}), "must be a command id"),
     "a date that is none": ({**create(), "not_before": "soon"}, "must be an instant like"),
     "an instant without a zone": ({**create(), "not_before": "2026-01-31T09:00:00"}, "a zone"),
+    "an instant beyond all": (
+        {**create(), "not_before": "0001-01-01T00:00:00+14:00"},
+        "'not_before': 0001-01-01T00:00:00+14:00 is beyond the calendar in UTC",
+    ),
     "a priority that is none": ({**create(), "priority": "high"}, "must be a whole number"),
     "a priority beyond all": ({**create(), "priority": 2**40}, "must be a 32-bit number"),
+    "half a priority": ({**create(), "priority": 7.5}, "must be a whole number"),
     "an endless key": ({**create(), "idempotency_key": "k" * 256}, "at most 255 fit"),
     "an endless external id": ({**create(), "external_id": "k" * 256}, "at most 255 fit"),
     "a NUL": (create(Subject="a\0b"), "holds a character that is no text"),
@@ -117,6 +122,11 @@ def test_what_is_no_command_is_named(story: str) -> None:
     with pytest.raises(InvalidCommand) as refused:
         Command.from_json(form)
     assert message in str(refused.value)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    """JSON has one kind of number, and some programs write each of them so."""
+    assert Command.from_json({**create(Subject="x"), "priority": 2147483647.0}).priority == 2**31 - 1
 
 
 def test_a_disabled_action_is_refused_before_any_call(place_with: Callable[..., Place]) -> None:
@@ -261,6 +271,7 @@ SQLITE_ROWS: dict[str, dict[str, Any]] = {
     "fields that are no JSON": {"fields": "{oops"},
     "a date that is none": {"not_before": "soon", "fields": "{}"},
     "a date without a zone": {"expected_modstamp": "2026-01-31 09:00:00", "fields": "{}"},
+    "a date that is none in UTC": {"not_before": "0001-01-01T00:00:00+14:00", "fields": "{}"},
     "parents that are no JSON": {"depends_on": "x[", "fields": "{}"},
     "an id that is none": {"id": "first", "fields": "{}"},
 }
