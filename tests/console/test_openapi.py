@@ -12,8 +12,6 @@ from tests.console.ground import bench
 from tests.pipelines.push.ground import Place, create
 
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
-TRIED = r"^/v1/(?!actions/)(?!.*/(retry|discard)$)|/v1/actions/(list_cases|update_case)$"
-"""The 34 actions are declared by two functions: one of each kind stands for them."""
 
 
 def test_schemathesis_finds_nothing(org: Emulator, sqlite_store_url: str, tmp_path: Path) -> None:
@@ -34,7 +32,7 @@ def test_schemathesis_finds_nothing(org: Emulator, sqlite_store_url: str, tmp_pa
             *options.split(),
         ]
         done = subprocess.run(
-            [SCHEMATHESIS, *words, "--include-path-regex", TRIED],
+            [SCHEMATHESIS, *words],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -42,8 +40,9 @@ def test_schemathesis_finds_nothing(org: Emulator, sqlite_store_url: str, tmp_pa
             check=False,
         )
     place.app.close()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " 0 passed" not in done.stdout
+    sys.stdout.write(done.stdout)  # what it ran: pytest -rP shows it
+    assert done.returncode == 0, done.stderr
+    assert f"Tested: {len(OPERATIONS)}\n" in done.stdout
 
 
 def test_the_description_names_every_address_that_answers(sqlite_store_url: str) -> None:
