@@ -1,4 +1,4 @@
-"""Forged requests: what changes something has to come from a page of ours, or from no page."""
+"""Forged requests: what has an effect has to come from a page of ours, or from no page."""
 
 import hmac
 from urllib.parse import parse_qs
@@ -12,10 +12,22 @@ _FORM = "application/x-www-form-urlencoded"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _SENT_BY_FORMS = frozenset({_FORM, "multipart/form-data", "text/plain"})
 _SENT_BY_BROWSERS = ("cookie", "origin", "sec-fetch-site", "referer")
+_ELSEWHERE = frozenset({"cross-site", "same-site"})  # another port of this machine is the same site
+_API = "/v1/"
 
 
 def check(request: Request) -> None:
-    """Raise `Problem` unless a request that changes something proves where it comes from."""
+    """Raise `Problem` unless a request that changes something proves where it comes from.
+
+    Of the API, whatever a page elsewhere asks for: it reads no answer, but what is read from
+    Salesforce is an API call of the org's.
+    """
+    if request.url.path.startswith(_API) and request.headers.get("sec-fetch-site") in _ELSEWHERE:
+        raise Problem(
+            403,
+            "a page elsewhere asked for this: ask by a program, with a key as a bearer's token, "
+            "or open the address yourself",
+        )
     if request.method in _SAFE or _is_program(request):
         return
     given: str = request.headers.get(HEADER) or _field(request)

@@ -227,6 +227,20 @@ def test_a_page_elsewhere_submits_nothing_by_a_browser_on_this_machine(
     assert here.post("/v1/commands", content=b"{}", headers=headers).status_code == status
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_page_elsewhere_spends_no_api_calls(ground: Bench, site: str) -> None:
+    """It could read no answer, and has none made; a link to a page of ours leads there."""
+    here = ground.client(is_loopback=True)
+    sent = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    for path in ("/v1/actions/list_cases?limit=1", "/v1/status"):
+        refused = here.get(path, headers=sent)
+        assert (refused.status_code, "a page elsewhere" in refused.text) == (403, True)
+    assert here.get("/v1/status", headers={**sent, **bearer(ground.key("bot"))}).status_code == 200
+    assert here.get("/commands", headers=sent).status_code == 200
+    for own in ("same-origin", "none"):
+        assert here.get("/v1/status", headers={"Sec-Fetch-Site": own}).status_code == 200
+
+
 def test_a_script_of_our_pages_sends_the_token_as_a_header(ground: Bench) -> None:
     """That of the page it came with, whose session the cookie is."""
     outside = ground.client()

@@ -126,7 +126,9 @@ def test_what_is_no_command_is_named(story: str) -> None:
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
     """JSON has one kind of number, and some programs write each of them so."""
-    assert Command.from_json({**create(Subject="x"), "priority": 2147483647.0}).priority == 2**31 - 1
+    assert (
+        Command.from_json({**create(Subject="x"), "priority": 2147483647.0}).priority == 2**31 - 1
+    )
 
 
 def test_a_disabled_action_is_refused_before_any_call(place_with: Callable[..., Place]) -> None:
