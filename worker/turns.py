@@ -74,11 +74,10 @@ class Turns:
             send(feed, sobject, bell)
         return len(rung)
 
-    def ask(self, feed: Feed, sobject: str) -> None:
+    def ask(self, tx: Connection, feed: Feed, sobject: str) -> None:
         """Make a feed due at once, unless it is being tended; the next tick rings for it."""
         now = self._app.clock()
-        with self._app.store.begin() as tx:
-            leases.cut(tx, f"{feed}/{sobject}", now=now, beyond=now + _AT_WORK)
+        leases.cut(tx, f"{feed}/{sobject}", now=now, beyond=now + _AT_WORK)
 
     def is_tended(self, tx: Connection, feed: Feed, sobject: str) -> bool:
         """Tell whether somebody tends a feed, or has been asked to."""

@@ -1,10 +1,12 @@
 """The doctor's findings: run on request, in a thread of its own, and shown as they come."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -30,11 +32,13 @@ class Round:
     trouble: str = ""
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self) -> bool:
-        """Begin anew; False while one is under way."""
+    def begin(self, note: Callable[[Connection], None]) -> bool:
+        """Begin anew, once it is noted who asked; False while one is under way."""
         with self._turn:
             if self.is_under_way:
                 return False
+            with self.parts.store.begin() as tx:
+                note(tx)
             self.is_under_way, self.begun = True, self.parts.clock()
             self.found, self.trouble = [], ""
         threading.Thread(target=self._run, name="doctor", daemon=True).start()
@@ -68,9 +72,7 @@ def routes(parts: App) -> list[BaseRoute]:
         )
 
     def examine(request: Request) -> Response:
-        if last.begin():
-            with parts.store.begin() as tx:
-                noted(request, parts, "account.examine", parts.name)(tx)
+        last.begin(noted(request, parts, "account.examine", parts.name))
         return back("/accounts/doctor", "examined")
 
     return [

@@ -69,8 +69,8 @@ def routes(parts: App) -> list[BaseRoute]:
             raise Problem(
                 409, f"SCSYNC_VERIFY_EVERY is 0, nobody compares here: run scsync verify {name}"
             )
-        turns.ask(Feed.VERIFY, name)
         with parts.store.begin() as tx:
+            turns.ask(tx, Feed.VERIFY, name)
             noted(request, parts, "object.verify", name)(tx)
         return back(f"/objects/{name}", "verifying")
 

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from starlette.testclient import TestClient
 
+from console.app import console
 from console.pages.charted import charts_of
 from emulator.server import Emulator
 from models.api_key import Scope
@@ -40,7 +42,8 @@ from store import (
     watermarks,
 )
 from store.reports import CATALOG, Column
-from tests.console.browsing import Browser, Page, applied, browsing, misspelt, pull
+from tests.console.browsing import HERE, Browser, Page, applied, browsing, misspelt, pull
+from tests.console.ground import BROWSER
 from tests.pipelines.push.ground import Place
 from tests.store.shared import database
 from tests.worker.conftest import eventually
@@ -283,6 +286,30 @@ def test_a_pull_and_a_comparison_are_asked_for(browser: Browser, place: Place) -
     assert (Feed.VERIFY, "Case") in rung
     assert acts(place, "Case") == ["object.verify", "object.pull"]
     browser.do("/objects/Csae/pull", status=404)
+
+
+def test_what_cannot_be_noted_is_not_done(place: Place) -> None:
+    """Who asked for a comparison or an examination stands in the audit, or there is none."""
+    with place.app.store.begin() as tx:
+        resting = timedelta(hours=20)
+        leases.hold(tx, "verify/Account", owner="x", now=place.clock(), span=resting)
+    client = TestClient(
+        console(place.app), base_url=HERE, headers=BROWSER, raise_server_exceptions=False
+    )
+    browser = Browser(client)
+    (token, *_) = re.findall(r'name="csrf" value="(\w+)"', browser.see("/accounts"))
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with place.app.store.begin() as tx:
+        tx.exec_driver_sql(rename.format("scsync_audit", "away"))
+    try:
+        for path in ("/objects/Account/verify", "/accounts/doctor/run"):
+            assert client.post(path, data={"csrf": token}).status_code >= 500
+    finally:
+        with place.app.store.begin() as tx:
+            tx.exec_driver_sql(rename.format("away", "scsync_audit"))
+    with place.app.store.read() as tx:
+        assert leases.until(tx, "verify/Account") is not None
+    assert "Not examined" in browser.see("/accounts/doctor")
 
 
 def filled(page: Page) -> dict[str, str]:
