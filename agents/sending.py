@@ -79,8 +79,9 @@ class Sending:
             self._forget_finished()
         except (StoreError, SalesforceError) as error:
             return _held_up(error)
-        except Exception:
+        except Exception as error:
             log.exception("sending.failed")
+            self._parts.watch.unforeseen(error)
             return "sending failed in a way that was not foreseen: the server's log says more"
         return _held_up(held_up) if held_up else None
 

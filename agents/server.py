@@ -55,6 +55,7 @@ _SAID = (
     StoreError,
     writing.WriteRefused,
 )
+_UNFORESEEN = "this was not foreseen; the server's log says more"
 
 log = structlog.get_logger()
 
@@ -139,6 +140,10 @@ class Agents:
             raise MCPError(types.INVALID_PARAMS, str(error)) from None
         except StoreError as error:
             raise MCPError(types.INTERNAL_ERROR, str(error)) from None
+        except Exception as error:
+            log.exception("resource.failed", uri=params.uri)
+            self._parts.watch.unforeseen(error)
+            raise MCPError(types.INTERNAL_ERROR, _UNFORESEEN) from None
 
     async def _call_tool(
         self, context: Context, params: types.CallToolRequestParams
@@ -148,9 +153,10 @@ class Agents:
             return await self._called(context, params.name, params.arguments or {})
         except _SAID as error:
             return refused(str(error))
-        except Exception:
+        except Exception as error:
             log.exception("tool.failed", tool=params.name)
-            return refused("this was not foreseen; the server's log says more")
+            self._parts.watch.unforeseen(error)
+            return refused(_UNFORESEEN)
 
     async def _called(self, context: Context, name: str, given: Arguments) -> types.CallToolResult:
         operator = caller_of(context, self._here).operator

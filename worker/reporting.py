@@ -16,7 +16,7 @@ import sentry_sdk
 AGAIN = 60.0  # s: one error in a loop is one report a minute
 _FLUSH = 2.0  # s: a daemon has ten seconds to leave
 _OURS = frozenset(
-    {"cli", "config", "console", "models", "pipelines", "salesforce", "store", "worker"}
+    {"agents", "cli", "config", "console", "models", "pipelines", "salesforce", "store", "worker"}
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from mcp import MCPError
 
 from agents.bounds import ANSWER
 from emulator.server import Emulator
@@ -16,6 +17,7 @@ from models.outbox import CommandState
 from store import leases, orgs
 from tests.agents.hosts import Host, text, within
 from tests.pipelines.push.ground import Place
+from tests.receiver import receiving
 
 
 @contextmanager
@@ -225,3 +227,34 @@ def test_whatever_is_not_foreseen_is_one_sentence(
         said = host.refusal("list_cases")
     assert said == "this was not foreseen; the server's log says more"
     assert host.told("list_cases", limit=1)["records"]
+
+
+def test_what_nobody_foresaw_is_counted_and_reported(
+    org: Emulator, sqlite_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a tool, of a resource and of what is sent beside them; the report knows our own code."""
+
+    def broken() -> None:
+        raise RuntimeError("hush-hush")
+
+    with receiving() as sentry:
+        dsn = f"{sentry.url.replace('//', '//public@')}/1"
+        place = Place(org, sqlite_store_url, sentry_dsn=dsn)
+        with closing(place.app), within(place.app) as host:
+            figures = place.app.figures
+            place.app.link_from_settings()
+            with monkeypatch.context() as patch:
+                patch.setattr(place.app, "clock", broken)
+                host.refusal("list_cases")
+                with pytest.raises(MCPError, match="this was not foreseen"):
+                    host.do(lambda client: client.read_resource("scsync://status"))
+            with monkeypatch.context() as patch:
+                patch.setattr(place.app, "pusher", broken)
+                told = host.told("create_case", fields={"Subject": "Not yet"}, wait=0)
+                ask = {"name": "get_command", "command_id": told["command_id"]}
+                host.wait(lambda: "not foreseen" in host.told(**ask)["note"])
+            counted = figures.registry.get_sample_value("scsync_unforeseen_errors_total")
+            assert (counted or 0) >= 3
+        (event, *_) = [json.loads(one.body.splitlines()[-1]) for one in sentry.at("/api/1/")]
+    frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert {one["in_app"] for one in frames if one["module"].startswith("agents.")} == {True}
