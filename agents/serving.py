@@ -34,7 +34,7 @@ def serve_pipes(parts: App, operator: str, ready: Callable[[], None]) -> None:
 
     async def serve() -> None:
         # A read of standard input can't be called off: once told to end, we leave from under it.
-        _on_signals(lambda: _leave(agents))
+        _on_signals(lambda: _leave(agents, parts))
         async with stdio_server() as (read, write):
             ready()
             await server.run(read, write, server.create_initialization_options())
@@ -43,9 +43,10 @@ def serve_pipes(parts: App, operator: str, ready: Callable[[], None]) -> None:
     asyncio.run(serve())
 
 
-async def _leave(agents: Agents) -> None:
+async def _leave(agents: Agents, parts: App) -> None:
     log.info("agents.told_to_end")
     await asyncio.to_thread(agents.stop)
+    await asyncio.to_thread(parts.hush)
     os._exit(0)
 
 

@@ -33,6 +33,7 @@ from store.engine import Store
 from tests.agents.hosts import SCSYNC, Host, by_pipes, connected
 from tests.cli.conftest import Desk, login
 from tests.pipelines.push.ground import Place
+from tests.receiver import receiving
 
 TOKEN = "open sesame"
 PATIENCE = 60.0  # s; a bound, not a measure
@@ -106,6 +107,51 @@ def test_standard_output_is_the_protocols_alone(desk: Desk) -> None:
         rest, log = process.communicate()
         assert rest == ""
         assert "tool.called" in log
+
+
+def test_a_server_that_is_told_to_end_sends_its_traces_first(desk: Desk) -> None:
+    """Though it leaves from under the read of standard input."""
+    client = {"name": "a host", "version": "1"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    asked = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {
+            "id": 2,
+            "method": "tools/call",
+            "params": {
+                "name": "create_case",
+                "arguments": {"fields": {"Subject": "Traced"}, "wait": 0},
+            },
+        },
+    ]
+    with (
+        receiving() as collector,
+        subprocess.Popen(
+            [SCSYNC, "mcp"],
+            cwd=desk.folder,
+            # What is kept until it is sent is not sent by itself.
+            env={
+                **desk.env(),
+                "SCSYNC_OTLP_ENDPOINT": collector.url,
+                "OTEL_BSP_SCHEDULE_DELAY": "3600000",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        for one in asked:
+            process.stdin.write(json.dumps({"jsonrpc": "2.0", **one}) + "\n")
+            process.stdin.flush()
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        assert answers[1]["result"]["isError"] is False
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        assert any(b"command.submit" in one.body for one in collector.at("/v1/traces"))
 
 
 @contextmanager
