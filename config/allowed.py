@@ -1,11 +1,11 @@
 """Which actions are enabled, by the files as they stand now: a change needs no restart."""
 
 import threading
-from pathlib import Path
 
 import structlog
 
 from config.settings import ConfigError, Settings
+from config.stamps import stamps
 
 log = structlog.get_logger()
 
@@ -15,12 +15,12 @@ class Allowed:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._seen = _stamps(settings.sources)
+        self._seen = settings.sources
         self._turn = threading.Lock()
 
     def __call__(self, action: str) -> bool:
         with self._turn:
-            seen = _stamps(self._settings.sources)
+            seen = stamps(self._seen)
             if seen != self._seen:
                 self._seen = seen
                 self._reread()
@@ -35,16 +35,4 @@ class Allowed:
             return
         if fresh.actions != self._settings.actions:
             log.info("actions.changed", actions=",".join(fresh.actions))
-        self._settings = fresh
-
-
-def _stamps(paths: tuple[Path, ...]) -> list[tuple[int, int, int] | None]:
-    return [_stamp(path) for path in paths]
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None  # a file that is not there is a state like any other
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        self._settings, self._seen = fresh, fresh.sources

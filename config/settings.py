@@ -30,6 +30,7 @@ from pydantic_settings import (
 from config.outlets import Dsn, Endpoint, WebhookSecret, WebhookUrl
 from config.policy import RefreshPolicy
 from config.privacy import exposure
+from config.stamps import Stamps, stamps
 from config.tables import AccountTable, Environment, ObjectSettings, Profile
 
 PREFIX = "SCSYNC_"
@@ -180,8 +181,8 @@ class Settings(BaseSettings):
     )
 
     toml_file: ClassVar[Path | None] = None
-    sources: ClassVar[tuple[Path, ...]] = ()
-    """The files that these were read from, or would have been."""
+    sources: ClassVar[Stamps] = {}
+    """The files that these were read from, or would have been, as they stood just before."""
 
     def anew(self) -> "Settings":
         """Read the sources once more, where there are any."""
@@ -426,7 +427,7 @@ def load(config: Path | None = None, *, account: str | None = None) -> Settings:
 
     class Loaded(Settings):
         toml_file = path
-        sources = (*([path] if path else []), DOTENV)
+        sources = stamps((*([path] if path else []), DOTENV))
 
         def anew(self) -> Settings:
             return load(config, account=account)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -17,7 +16,7 @@ from emulator.server import Emulator
 from tests.cli.conftest import SCSYNC, Desk, login
 from tests.pipelines.reading import approve_again
 from tests.services import Server
-from tests.system.processes import eventually
+from tests.system.processes import eventually, free_port
 
 PATIENCE = 60.0  # s; a bound, not a measure
 
@@ -86,12 +85,39 @@ def test_the_daemon_outlives_its_queue(desk: Desk, own_redis: Server) -> None:
         wait(pulled)
 
 
+def test_an_action_disabled_before_the_first_command_is_refused(
+    desk: Desk, case_ids: list[str]
+) -> None:
+    """The daemon has run, and nobody has asked yet what is enabled: the file's word counts."""
+    port = free_port()
+    desk.settings |= {"CONSOLE_PORT": str(port), "INTERVAL": "1", "OBJECTS": "User"}
+    toml = desk.folder / "scsync.toml"
+    toml.write_text('actions = "*"\n')
+    with running(desk, "up", "--json") as wait:
+        wait(pulled)
+        toml.write_text('actions = "list_*"\n')
+        insert_update(desk.folder / "scsync.db", case_ids[0])
+        ended = ("commands", "list", "--json")
+        eventually(
+            lambda: desk.run(*ended).objects()[0]["state"] in {"applied", "rejected"}, "it ends"
+        )
+        assert desk.run(*ended).objects()[0]["error_code"] == "ACTION_DISABLED"
+
+
+def insert_update(path: Path, case_id: str) -> None:
+    """Insert a command as any other program may."""
+    with closing(sqlite3.connect(path)) as store, store:
+        store.execute(
+            "INSERT INTO scsync_commands (op, sobject, record_id, fields) VALUES (?, ?, ?, ?)",
+            ("update", "Case", case_id, '{"Subject": "By SQL"}'),
+        )
+
+
 def test_a_dead_grant_rests_and_goes_on_by_itself_once_linked(
     bare: Desk, own_org: Emulator
 ) -> None:
     """One refused call, then silence; what waits is kept, it is red everywhere, no restart."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     bare.settings = login(own_org) | {"CONSOLE_PORT": str(port), "INTERVAL": "1", "OBJECTS": "User"}
     with running(bare, "up", "--json") as wait:
         wait(pulled)

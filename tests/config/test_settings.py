@@ -346,6 +346,14 @@ def test_a_changed_file_changes_what_is_enabled_without_a_restart() -> None:
     assert (allowed("update_case"), allowed("delete_case")) == (True, False)
 
 
+def test_an_edit_before_the_first_question_is_seen() -> None:
+    """What counts is when the files were read, not when somebody first asked."""
+    Path("scsync.toml").write_text('actions = "update_*"\n')
+    settings = load()
+    Path("scsync.toml").write_text('actions = "list_*"\n')
+    assert not Allowed(settings)("update_case")
+
+
 @pytest.mark.parametrize(
     ("proxies", "said"),
     [("", "from whom to believe it"), ("10.0.0.0/8,nowhere", "TRUSTED_PROXIES")],
