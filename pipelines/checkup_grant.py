@@ -80,7 +80,7 @@ def _policy(account: LinkedAccount, terms: str | None, now: datetime) -> Finding
 
 def _rotation(rotates: bool | None) -> Finding:  # noqa: FBT001 - what the account holds
     evidence = {
-        None: "unknown: no refresh has been seen yet",
+        None: "unknown until the first refresh; should its answer be lost, that may cost a link",
         True: "on: each refresh replaces the refresh token, and a lost answer costs a link",
         False: "off: the refresh token stays the same",
     }

@@ -2,7 +2,8 @@
 
 Under rotation a refresh token is good for one refresh, and to present it twice revokes the grant.
 So a sending is noted before it is made. Whoever finds such a note that nobody has answered asks
-the org what became of the token, and sends it only if it is still the current one.
+the org what became of the token, and sends it only if it is still the current one; where the org
+does not tell, only if it was seen to leave refresh tokens as they are.
 """
 
 from __future__ import annotations
@@ -124,15 +125,15 @@ class Refresher:
 
     def _clear_doubt(self, token: Token) -> None:
         is_current = self._witness(self._http, token) if token.refresh_token else True
-        # Without rotation the token is as good as before: the refresh is simply repeated.
-        if is_current is False or (is_current is None and token.rotates):
+        # Where none is replaced, the token is as good as before: the refresh is simply repeated.
+        if is_current is False or (is_current is None and token.rotates is not False):
             raise _lost()
 
 
 def _lost() -> GrantDead:
     return GrantDead(
-        "a refresh was sent and its answer never came; the org has replaced the refresh token by "
-        "one that nobody has",
+        "a refresh was sent and its answer never came; the org may have replaced the refresh token "
+        "by one that nobody has",
         code=LOST,
         remedy=f"{RELINK} With --jwt-key or --client-credentials there is no such token.",
     )

@@ -69,17 +69,11 @@ class Reader:
 
     def link(self, token: str | None = None, **more: Any) -> None:
         with self.http() as http:
-            linker = Linker(
-                http=http,
-                **{
-                    "app": self.app,
-                    "store": self.store,
-                    "cipher": self.cipher,
-                    "clock": self.clock,
-                    **more,
-                },
-            )
-            linker.by_refresh_token(token or self.org.refresh_token)
+            self.linker(http, **more).by_refresh_token(token or self.org.refresh_token)
+
+    def linker(self, http: httpx.Client, **more: Any) -> Linker:
+        given = {"app": self.app, "store": self.store, "cipher": self.cipher, "clock": self.clock}
+        return Linker(http=http, **{**given, **more})
 
     def http(self) -> httpx.Client:
         return httpx.Client(timeout=30)

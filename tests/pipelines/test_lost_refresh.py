@@ -18,6 +18,7 @@ from salesforce.vault import LEASE, Token
 from store import accounts, incidents
 from tests.pipelines.push.ground import settings_for
 from tests.pipelines.reading import Reader, approve_again
+from tests.pipelines.test_link import exchanged
 from worker.app import App
 
 KEY = Fernet.generate_key().decode()
@@ -100,6 +101,34 @@ def test_without_rotation_it_is_simply_repeated(reader: Reader) -> None:
     """The token is as good as it was, whether or not the org lets us ask."""
     reader.org.configure(rotation=False)
     reader.link(approve_again(reader.org))
+    reader.org.fault(match={"path": INTROSPECT}, times=9, do={"status": 403, "code": "FORBIDDEN"})
+    lose_a_refresh(reader, "after")
+    assert reader.client.limits()
+
+
+@pytest.mark.parametrize("rotation", [True, False])
+def test_a_first_refresh_that_is_lost_may_have_spent_the_token(
+    reader: Reader, *, rotation: bool
+) -> None:
+    """Approved in a browser, nothing was seen of rotation: what nobody knows is not tried."""
+    reader.org.configure(rotation=rotation)
+    with reader.http() as http:
+        reader.linker(http).by_approval(exchanged(reader.org))
+    reader.org.fault(match={"path": INTROSPECT}, times=9, do={"status": 403, "code": "FORBIDDEN"})
+    lose_a_refresh(reader, "after")
+    refreshes = asked(reader.org, TOKEN)
+    with pytest.raises(GrantDead, match="may have replaced"):
+        reader.client.limits()
+    assert asked(reader.org, TOKEN) == refreshes
+
+
+def test_a_refresh_without_a_new_token_tells_that_none_is_spent(reader: Reader) -> None:
+    """From then on a lost answer needs nobody, though a browser made the link."""
+    reader.org.configure(rotation=False)
+    with reader.http() as http:
+        reader.linker(http).by_approval(exchanged(reader.org))
+    reader.org.expire_sessions()
+    assert reader.client.limits()
     reader.org.fault(match={"path": INTROSPECT}, times=9, do={"status": 403, "code": "FORBIDDEN"})
     lose_a_refresh(reader, "after")
     assert reader.client.limits()

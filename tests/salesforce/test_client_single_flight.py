@@ -167,7 +167,8 @@ def test_a_refresh_refused_as_busy_is_tried_again(org, client):
 
 
 def test_a_token_endpoint_that_is_down_is_transient_and_frees_the_lease(org, client, vault):
-    """An outage of the login host must not cost a re-authorisation."""
+    """An outage of the login host must not cost a re-authorisation where no token is replaced."""
+    vault.token, org.desk.rotates = replace(vault.token, rotates=False), False
     org.desk.access_token, org.desk.refusals = "00D!other", [Answer(503, b"<html>down</html>")]
     with pytest.raises(Unavailable):
         client.limits()
