@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.context import NEEDS_A_PERSON, Context, Json, context, print_json
-from config.keys import Keys, cipher
+from config.keys import Keys
 from config.settings import ConfigError, load
 from models.linked_account import LinkedAccount
 from pipelines import link as linking
@@ -159,7 +159,8 @@ def _register_repoint(group: typer.Typer) -> None:
 
 def _rekey(ctx: Context) -> int:
     """Add a key, encrypt by it, drop the oldest: in this order, so that all can be read midway."""
-    keys, done = cipher(ctx.settings), 0
+    with _opened(ctx, None) as parts:
+        keys, done = parts.cipher, 0
     if isinstance(keys, Keys):
         keys.add()
     for name in places.known(ctx.settings.database_url):

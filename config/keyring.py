@@ -1,9 +1,8 @@
 """The operating system's keyring as the place of the keys; only where a setting asks for it."""
 
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
-
-from cryptography.fernet import Fernet
 
 from config.settings import ConfigError
 
@@ -11,27 +10,44 @@ _SERVICE, _USER = "scsync", "secret-key"
 
 
 class Keyring:
-    """One entry, called scsync, made when first wanted."""
+    """One entry for each store: the service scsync, the user named for the store.
+
+    The entry that all stores of a person once shared is still read, and never written.
+    """
+
+    def __init__(self, store: str) -> None:
+        self._user = f"{_USER} {store}"
 
     def __str__(self) -> str:
-        return "the keyring's entry scsync"
+        return f"the keyring's entry {_SERVICE}, {self._user}"
 
     def read(self) -> str:
-        text = _library().get_password(_SERVICE, _USER)
-        if not text:
-            text = Fernet.generate_key().decode()
-            self.write(text)
-        return str(text)
+        with _library() as keyring:
+            users = (self._user, _USER)
+            found = (keyring.get_password(_SERVICE, user) for user in users)
+            return next((text for text in found if text), "")
+
+    def make(self, text: str) -> None:
+        self.write(text)
 
     def write(self, text: str) -> None:
-        _library().set_password(_SERVICE, _USER, text)
+        with _library() as keyring:
+            keyring.set_password(_SERVICE, self._user, text)
 
 
-def _library() -> ModuleType:
+@contextmanager
+def _library() -> Iterator[ModuleType]:
     try:
-        return import_module("keyring")
+        import keyring  # noqa: PLC0415 - an extra that most do not have
     except ImportError:
         raise ConfigError(
             "SCSYNC_KEYRING needs the library keyring: install scsync[keyring], or unset it "
             "to use a key file"
+        ) from None
+    try:
+        yield keyring
+    except keyring.errors.KeyringError as error:
+        raise ConfigError(
+            f"SCSYNC_KEYRING: the system's keyring does not serve ({type(error).__name__}: "
+            f"{str(error).rstrip('.')}): unlock it, or unset the setting to use a key file"
         ) from None

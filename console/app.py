@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from cryptography.fernet import Fernet
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
+from config.keys import KeyLost
 from console import api, pages, probes, problems, warmth
 from console.access import login
 from console.access.door import Door
@@ -18,13 +20,14 @@ from console.access.route import Scoped
 from console.access.sessions import Sessions
 from console.answers import Answers
 from console.static_files import Static
+from pipelines.vault import Cipher
 from worker.app import App
 
 
 def console(parts: App, *, is_loopback: bool = True) -> Starlette:
     """Build the console of one account; beyond loopback it lets nobody in without a key."""
     answers = Answers(parts.store)
-    door, sessions = Door(parts, is_loopback=is_loopback), Sessions(parts.cipher)
+    door, sessions = Door(parts, is_loopback=is_loopback), Sessions(_sealing(parts))
     addresses = [
         *probes.routes(parts),
         *login.routes(door, sessions),
@@ -50,6 +53,15 @@ def console(parts: App, *, is_loopback: bool = True) -> Starlette:
 async def _kept_warm(parts: App, answers: Answers, _served: Starlette) -> AsyncIterator[None]:
     with warmth.kept(parts, answers):
         yield
+
+
+def _sealing(parts: App) -> Cipher:
+    """Give what seals sessions; who lost the tokens' key has to get in, to link anew."""
+    try:
+        parts.cipher.encrypt(b"")
+    except KeyLost:
+        return Fernet(Fernet.generate_key())
+    return parts.cipher
 
 
 def refuse_unscoped(routes: list[BaseRoute]) -> None:

@@ -20,6 +20,8 @@ from store.engine import Store
 
 Count = Callable[[Connection, type[SObject]], tuple[int, int]]
 """Counts live rows and tombstones."""
+Locked = Callable[[LinkedAccount | None], str | None]
+"""Says why an account's tokens cannot be opened."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Overview:
     """Those that are open, the oldest first."""
     notices: tuple[str, ...] = ()
     """What will need a person before long."""
+    locked: str | None = None
+    """Why the key of this process does not open the account's tokens, if it does not."""
 
 
 def overview(
@@ -83,6 +87,7 @@ def overview(
     account: str,
     interval: Interval,
     budget: Budget,
+    locked: Locked,
     refresh_policy: str | None = None,
     count: Count = records.count,
 ) -> Overview:
@@ -96,6 +101,7 @@ def overview(
         soon = policy.notice(refresh_policy, linked, now)
         return Overview(
             account=linked,
+            locked=locked(linked),
             notices=(soon,) if soon else (),
             objects=tuple(
                 _object(

@@ -146,11 +146,24 @@ def unsealed(text: str | None, cipher: Cipher) -> str:
     try:
         return cipher.decrypt(text.encode()).decode()
     except InvalidToken as error:
+        why = str(error) or "another key has encrypted them"
         raise GrantDead(
-            "the stored tokens cannot be decrypted with this key",
+            f"the stored tokens cannot be decrypted: {why}",
             code="WRONG_SECRET_KEY",
-            remedy="Set SCSYNC_SECRET_KEY to the key that linked the account, or run scsync link.",
+            remedy="Restore the key that linked the account (its file, its entry in the keyring, "
+            "or SCSYNC_SECRET_KEY), or run scsync link.",
         ) from error
+
+
+def locked(account: LinkedAccount | None, cipher: Cipher) -> str | None:
+    """Say why the key does not open the account's tokens; None: it does, or there are none."""
+    if account is None:
+        return None
+    try:
+        unsealed(account.refresh_token or account.access_token, cipher)
+    except GrantDead as error:
+        return str(error)
+    return None
 
 
 def _seal(text: str | None, cipher: Cipher) -> str | None:

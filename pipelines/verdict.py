@@ -78,6 +78,8 @@ def _reasons(found: Overview) -> Iterator[str]:
     elif found.account.state == AccountState.DEAD:
         why = found.account.reason or "its grant is dead. Run scsync link."
         yield f"account {found.account.name} cannot work: {why}"
+    elif found.locked:
+        yield f"account {found.account.name} cannot work: {found.locked}"
     for incident in found.incidents:
         if incident.kind == IncidentKind.LOGIN_REFUSED and found.account:
             yield f"the login is refused: {incident.message}"

@@ -56,6 +56,12 @@ def every(tx: Connection) -> list[LinkedAccount]:
     return [LinkedAccount(**row) for row in rows]
 
 
+def is_sealed(tx: Connection) -> bool:
+    """Tell whether any account holds what a key has encrypted."""
+    held = or_(*(_table.c[name].is_not(None) for name in SECRETS))
+    return tx.execute(select(_table.c.name).where(held).limit(1)).first() is not None
+
+
 def org(tx: Connection, name: str) -> str | None:
     """Tell which org the store's rows are of, even if the account was unlinked."""
     found: str | None = tx.execute(

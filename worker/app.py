@@ -16,11 +16,12 @@ import httpx
 import structlog
 
 from config.allowed import Allowed
-from config.keys import cipher
+from config.keys import Keys, cipher
 from config.settings import ConfigError, Settings
 from models import CATALOG, SObject, declare
 from models.action import Action
 from models.dynamic import is_dynamic
+from models.linked_account import LinkedAccount
 from models.watermark import Watermark
 from pipelines import alive, merged, references, refusals
 from pipelines.actions import OrgAnswers, Source, StoreAnswers, offered, refuse_disabled
@@ -40,7 +41,7 @@ from pipelines.readback import ReadBack
 from pipelines.reparented import Reparented
 from pipelines.submit import Desk
 from pipelines.terms import StandingGrant
-from pipelines.vault import AccountVault, Cipher
+from pipelines.vault import AccountVault, Cipher, locked
 from pipelines.verify import Verifier
 from pipelines.walk import Road
 from pipelines.watch import Watch
@@ -131,7 +132,11 @@ class App:
 
     @cached_property
     def cipher(self) -> Cipher:
-        return cipher(self.settings)
+        return cipher(self.settings, is_sealed=self._is_sealed)
+
+    def _is_sealed(self) -> bool:
+        with self.store.read() as tx:
+            return accounts.is_sealed(tx)
 
     @cached_property
     def credentials(self) -> AppCredentials:
@@ -349,9 +354,16 @@ class App:
             account=self.name,
             interval=self.interval_of,
             budget=self.budget,
+            locked=self._locked,
             refresh_policy=self.settings.refresh_policy,
             count=count,
         )
+
+    def _locked(self, account: LinkedAccount | None) -> str | None:
+        try:
+            return locked(account, self.cipher)
+        except ConfigError as error:
+            return str(error)
 
     def tend(self, feed: str, model: type[SObject]) -> None:
         """Take one turn of a slow feed for an sObject."""
@@ -417,6 +429,8 @@ class App:
     def linker(self, noted: Noted = unnoted) -> Iterator[Linker]:
         """Hand out what links the account, by whichever grant."""
         configured = self.settings.refresh_token if self.name == accounts.DEFAULT else None
+        if isinstance(self.cipher, Keys):
+            self.cipher.begin()  # before anything is sent: a link that cannot be kept spends tokens
         with httpx.Client(timeout=30, verify=trust()) as http:
             yield Linker(
                 app=self.credentials,

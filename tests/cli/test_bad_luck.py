@@ -183,10 +183,19 @@ def test_a_key_that_others_can_read_is_refused(desk: Desk) -> None:
 
 
 def test_a_lost_key_is_mended_by_linking_anew(desk: Desk) -> None:
-    """Rows and commands are not encrypted: only the tokens are lost with the key."""
+    """Only the tokens are lost with it: red until it is back, or linked anew; none is made."""
     desk.run("pull", "User")
-    (desk.folder / "scsync.key").unlink()
-    one_line(desk.run("pull", "User"), 3, "cannot be decrypted", "scsync link")
+    key = desk.folder / "scsync.key"
+    kept = key.read_text()
+    key.unlink()
+    one_line(desk.run("pull", "User"), 3, "scsync.key holds no key", "scsync link")
+    status = desk.run("status")
+    assert (status.code, "cannot work: WRONG_SECRET_KEY" in status.out) == (3, True), status.out
+    assert not key.exists()
+    key.touch(mode=0o600)
+    key.write_text(kept)
+    assert desk.run("pull", "User").code == 0
+    key.unlink()
     assert desk.run("link").code == 0
     assert desk.run("pull", "User").code == 0
 

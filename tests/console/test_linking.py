@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -90,6 +91,20 @@ def test_an_approved_account_is_linked_and_pulls(
     assert "Linked. What waited" in browser.see("/accounts?done=linked")
     assert "Link anew" in browser.see("/accounts")
     Cycle(puller=place.app.puller()).run(place.app.chosen(("User",)))
+
+
+def test_who_has_lost_the_key_links_anew_here(org: Emulator, tmp_path: Path) -> None:
+    """No key is made by looking; the pages say what is amiss, and linking makes one."""
+    url, key = f"sqlite:///{tmp_path / 'scsync.db'}", tmp_path / "scsync.key"
+    for _ in range(2):
+        place = Place(org, url, refresh_token=None, secret_key=None)
+        with closing(place.app), browsing(place) as browser:
+            assert key.exists() is (linked_org(place) is None)
+            assert ("holds no key" in browser.see("/")) is not key.exists()
+            browser.see(approved(org, begun(browser.do("/accounts/link"))))
+            assert place.app.client.limits()
+            assert "holds no key" not in browser.see("/")
+        key.unlink()
 
 
 @pytest.mark.parametrize("decision", ["deny", "stale", "stranger", "second"])

@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from console import gauges
@@ -15,6 +16,7 @@ from models.incident import IncidentKind
 from models.outbox import CommandState
 from models.run import RunOutcome
 from pipelines import health, link
+from pipelines.vault import Cipher
 from pipelines.verdict import Verdict, judge
 from store import backfills, findings, incidents, runs, watermarks
 from store.backfills import Span
@@ -60,6 +62,24 @@ def fail(desk: Bench, sobject: str) -> None:
 
 def verdict(desk: Bench) -> Verdict:
     return judge(desk.app.overview())
+
+
+def seal(desk: Bench, cipher: Cipher) -> None:
+    """Have the account hold a token that this cipher has encrypted."""
+    sealed = cipher.encrypt(b"token").decode()
+    with desk.app.store.begin() as tx:
+        tx.execute(text("UPDATE scsync_accounts SET refresh_token = :it"), {"it": sealed})
+
+
+def test_a_key_that_does_not_open_the_tokens_needs_a_person(desk: Bench) -> None:
+    """No call can be made, and no run has failed for it yet."""
+    seal(desk, desk.app.cipher)
+    assert verdict(desk).is_ready
+    seal(desk, Fernet(Fernet.generate_key()))
+    (reason,) = verdict(desk).reasons
+    assert "another key has encrypted them" in reason
+    assert "scsync link" in reason
+    assert desk.client(is_loopback=True).get("/readyz").json()["ready"] is False
 
 
 def silent(desk: Bench) -> dict[str, str]:
