@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from models.incident import IncidentKind
 from models.linked_account import AccountState, LinkedAccount
-from salesforce.errors import GrantDead
+from salesforce.errors import GrantDead, Misconfigured
 from salesforce.vault import LEASE, Lease, Token
-from store import accounts, incidents
+from store import accounts, incidents, rests
 from store.clock import common
 from store.engine import Store
 from store.errors import LeaseLost
@@ -51,14 +51,23 @@ class AccountVault:
         self._known: tuple[float, Token] | None = None
 
     def current(self) -> Token:
-        """Hand out the current token; raises `GrantDead` when a person is needed first."""
+        """Hand out the current token; raises `GrantDead` when a person is needed first.
+
+        Raises `Misconfigured` while fresh sessions are refused, and it is too early for another.
+        """
         known = self._known
         if known and time.monotonic() - known[0] < _FRESH:
             return known[1]
         with self._store.read() as tx:
             account = accounts.get(tx, self._name)
+            rest = rests.until(tx, account.version) if account else None
+            is_early = rest is not None and self._now(tx) < rest
         usable = _usable(account, self._name, suspended_too=self._suspended_too)
+        if is_early:
+            raise _session_refused()
         token = self._token(usable)
+        if rest:
+            token = replace(token, access_token="")  # it was refused: another has to be fetched
         self._known = (time.monotonic(), token)
         return token
 
@@ -103,6 +112,18 @@ class AccountVault:
             if any(one.kind == kind and one.message != reason for one in incidents.still_open(tx)):
                 incidents.close(tx, kind, now=now)
             incidents.open_(tx, kind, reason, now=now)
+
+    def judged(self, version: int, *, is_refused: bool) -> None:
+        with self._store.read() as tx:
+            if not is_refused and rests.noted(tx) is None:
+                return
+        self._known = None
+        with self._store.begin() as tx:
+            now = self._now(tx)
+            if is_refused:
+                rests.begin(tx, version, str(_session_refused()), now=now)
+            else:
+                rests.end(tx, now=now)
 
     def bury(self, reason: str, owner: str) -> None:
         self._known = None
@@ -168,6 +189,17 @@ def locked(account: LinkedAccount | None, cipher: Cipher) -> str | None:
 
 def _seal(text: str | None, cipher: Cipher) -> str | None:
     return cipher.encrypt(text.encode()).decode() if text else None
+
+
+def _session_refused() -> Misconfigured:
+    return Misconfigured(
+        "the org refuses each session that it has just granted",
+        code="SESSION_REFUSED",
+        remedy="Look in Setup: Session Settings, whether sessions are locked to the address that "
+        "they began at while ours changes; My Domain, whether SCSYNC_LOGIN_URL is of this org; the "
+        "user's profile, whether it has API Enabled. scsync tries again by itself, less often the "
+        "longer it lasts; scsync link tries at once.",
+    )
 
 
 def _usable(account: LinkedAccount | None, name: str, *, suspended_too: bool) -> LinkedAccount:

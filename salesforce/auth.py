@@ -69,14 +69,21 @@ class TokenAuth(httpx.Auth):
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
         token = self._vault.current()
-        if not token.access_token:
+        is_fresh = not token.access_token
+        if is_fresh:
             token = self.renew(token)
         elif self._foresight and self._foresight.is_ending(token):
             token = self._renewed_early(token)
         target = request.url.raw_path.decode("ascii")
         response = yield _addressed(request, target, token)
-        if _session_expired(response):
-            yield _addressed(request, target, self.renew(token))
+        is_refused = _session_expired(response)
+        if is_refused and not is_fresh:
+            is_fresh, token = True, self.renew(token)
+            response = yield _addressed(request, target, token)
+            is_refused = _session_expired(response)
+        if is_fresh:
+            # Another refresh would fare no better: how soon there may be one is for all to know.
+            self._vault.judged(token.version, is_refused=is_refused)
 
     def has_moved(self, url: httpx.URL) -> bool:
         """Tell whether the org lives elsewhere by now than at this address, which does not answer.

@@ -56,7 +56,10 @@ class TokenVault(Protocol):
     """Shared by every thread and process that works for one account."""
 
     def current(self) -> Token:
-        """Hand out the current token; cheap. Raises GrantDead when the grant is buried."""
+        """Hand out the current token; cheap. Raises GrantDead when the grant is buried.
+
+        Raises Misconfigured while fresh sessions are refused, and it is too early for another.
+        """
 
     def lease(self, seen_version: int, owner: str) -> Lease | None:
         """Win the right to refresh (for LEASE), if the version still is the one seen.
@@ -81,6 +84,9 @@ class TokenVault(Protocol):
 
     def refused(self, reason: str) -> None:
         """Leave word that the login host refuses us, while the grant may be as good as ever."""
+
+    def judged(self, version: int, *, is_refused: bool) -> None:
+        """Note whether the org took that version's session at its first use, straight after."""
 
     def bury(self, reason: str, owner: str) -> None:
         """Mark the grant dead and end the lease; nothing happens to another's."""

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from models.incident import IncidentKind
 from models.linked_account import AccountState, LinkedAccount
-from store import incidents
+from store import incidents, rests
 from store.errors import LeaseLost
 
 DEFAULT = "default"
@@ -112,7 +112,9 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
             index_elements=["name"], set_={**content, "version": _table.c.version + 1}
         )
     )
-    _well_again(tx, now)
+    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
+    incidents.close(tx, IncidentKind.LOGIN_REFUSED, now=now)
+    rests.end(tx, now=now)
 
 
 def is_free(tx: Connection, name: str, *, seen: int, now: datetime) -> bool:
@@ -173,13 +175,10 @@ def renew(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int, no
     ).scalar_one_or_none()
     if renewed is None:
         raise LeaseLost(f"another process has renewed the grant of account {name}")
-    _well_again(tx, now)
+    incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
+    if rests.noted(tx) is None:  # else the session has to be taken, too
+        incidents.close(tx, IncidentKind.LOGIN_REFUSED, now=now)
     return int(renewed)
-
-
-def _well_again(tx: Connection, now: datetime) -> None:
-    for kind in (IncidentKind.GRANT_DEAD, IncidentKind.LOGIN_REFUSED):
-        incidents.close(tx, kind, now=now)
 
 
 def reseal(tx: Connection, name: str, values: Mapping[str, Any], *, seen: int) -> bool:

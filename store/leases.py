@@ -52,6 +52,14 @@ def until(tx: Connection, name: str) -> datetime | None:
     return tx.execute(query).scalar_one_or_none()
 
 
+def holder(tx: Connection, name: str) -> str | None:
+    """Say who took the lease last and has not given it back, be it over or not."""
+    found: str | None = tx.execute(
+        select(_table.c.owner).where(_table.c.name == name)
+    ).scalar_one_or_none()
+    return found
+
+
 def is_held(tx: Connection, name: str, *, now: datetime) -> bool:
     """Tell whether somebody holds the lease at this moment."""
     held = select(_table.c.name).where(_table.c.name == name, _table.c.until > now)

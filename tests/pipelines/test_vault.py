@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from cryptography.fernet import Fernet
 
 from emulator.server import Emulator
 from models.incident import IncidentKind
-from salesforce.errors import GrantDead, Misconfigured
+from salesforce.errors import GrantDead, Misconfigured, SessionExpired
 from salesforce.vault import LEASE
-from store import accounts, incidents
+from store import accounts, incidents, rests
 from store.engine import Store
 from tests.pipelines import refreshing
 from tests.pipelines.reading import Reader, approve_again
@@ -163,3 +164,64 @@ def test_who_is_refused_for_his_keys_is_an_incident(reader: Reader) -> None:
     with closing(reader.new_client()) as client:
         assert client.limits()
     assert refused() == []
+
+
+def test_a_session_that_is_refused_at_once_is_no_reason_to_ask_for_the_next(
+    reader: Reader,
+) -> None:
+    """Locked to an address that changes, say: two tries, then rests that grow; then by itself."""
+
+    def tries(calls: int = 20) -> int:
+        before = _refreshes(reader.org)
+        for _ in range(calls):
+            with pytest.raises((SessionExpired, Misconfigured)):
+                reader.client.limits()
+        return _refreshes(reader.org) - before
+
+    def incident() -> list[str]:
+        with reader.store.read() as tx:
+            return [one.kind for one in incidents.still_open(tx)]
+
+    reader.client.limits()
+    refused = {"status": 401, "code": "INVALID_SESSION_ID"}
+    reader.org.fault(match={"path": "/services/data"}, every=1, do=refused)
+    assert tries() == 2
+    with closing(reader.new_client()) as other, pytest.raises(Misconfigured, match="Session Set"):
+        other.limits()
+    assert incident() == [IncidentKind.LOGIN_REFUSED]
+    made = []
+    for minutes in (1.1, 0.5, 1, 2, 1, 10, 60, 29, 2):
+        reader.clock.ahead += timedelta(minutes=minutes)
+        made.append(tries(calls=3))
+    assert made == [1, 0, 1, 0, 1, 1, 1, 0, 1]
+    reader.org.clear_faults()
+    with pytest.raises(Misconfigured):
+        reader.client.limits()
+    assert incident() == [IncidentKind.LOGIN_REFUSED]
+    reader.clock.ahead += 1.1 * rests.LONGEST
+    assert reader.client.limits()
+    assert incident() == []
+
+
+def test_linking_anew_ends_a_rest(reader: Reader) -> None:
+    """Whoever has mended it need not wait."""
+    reader.client.limits()
+    refused = {"status": 401, "code": "INVALID_SESSION_ID"}
+    reader.org.fault(match={"path": "/services/data"}, every=1, do=refused)
+    for _ in range(3):
+        with pytest.raises((SessionExpired, Misconfigured)):
+            reader.client.limits()
+    reader.org.clear_faults()
+    reader.link(approve_again(reader.org))
+    assert reader.client.limits()
+
+
+def test_one_session_that_ends_early_costs_no_rest(reader: Reader) -> None:
+    """Two sessions refused in a row are a rule, one is an accident."""
+    reader.client.limits()
+    refused = {"status": 401, "code": "INVALID_SESSION_ID"}
+    for _ in range(3):
+        reader.org.fault(match={"path": "/services/data"}, times=2, do=refused)
+        with pytest.raises(SessionExpired):
+            reader.client.limits()
+        assert reader.client.limits()

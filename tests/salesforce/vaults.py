@@ -69,6 +69,9 @@ class MemoryVault:
     def refused(self, reason: str) -> None:
         """Nobody looks here."""
 
+    def judged(self, version: int, *, is_refused: bool) -> None:
+        """Nobody rests here."""
+
     def bury(self, reason: str, owner: str) -> None:
         with self._lock:
             if self.owner == owner:
@@ -126,6 +129,9 @@ class FileVault:
 
     def refused(self, reason: str) -> None:
         """Nobody looks here."""
+
+    def judged(self, version: int, *, is_refused: bool) -> None:
+        """Nobody rests here."""
 
     def bury(self, reason: str, owner: str) -> None:
         with self._transaction() as db:
