@@ -67,6 +67,8 @@ def _scopes(scope: str) -> Finding:
 
 
 def _policy(account: LinkedAccount, terms: str | None, now: datetime) -> Finding:
+    if account.state == AccountState.DEAD:
+        return Finding("token policy", Verdict.WARNING, "it matters no more: the grant is dead")
     if terms is None:
         how = "Look in Setup, the app's policies, and say it in SCSYNC_REFRESH_POLICY."
         return Finding("token policy", Verdict.OK, "unknown: whether refresh tokens end", how)
@@ -74,6 +76,8 @@ def _policy(account: LinkedAccount, terms: str | None, now: datetime) -> Finding
         return Finding("token policy", Verdict.WARNING, soon)
     end = policy.ends_at(terms, account)
     until = f": until {end:%Y-%m-%d %H:%M} UTC" if end else ""
+    if end and policy.is_latest(terms, account):
+        until += f" at the latest{policy.UNKNOWN}"
     moves = ", and each refresh moves that" if policy.terms(terms).is_renewed else ""
     return Finding("token policy", Verdict.OK, f"{terms}{until}{moves}")
 

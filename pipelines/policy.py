@@ -7,6 +7,7 @@ from models.linked_account import AccountState, GrantKind, LinkedAccount
 
 ANNOUNCED = (14, 7, 1)
 """Days ahead at which the log says it; status and doctor say it from the first on."""
+UNKNOWN = " (when this token was given is not known)"
 _IMMEDIATELY, _UNTIL_REVOKED = "immediately", "until revoked"
 _UNITS = {
     "day": timedelta(days=1),
@@ -33,12 +34,20 @@ def terms(policy: str | None) -> Terms:
 
 
 def ends_at(policy: str | None, account: LinkedAccount | None) -> datetime | None:
-    """Say when the grant ends by the policy; one that starts anew, if nobody uses it meanwhile."""
+    """Say when the grant ends by the policy; one that starts anew, if nobody uses it meanwhile.
+
+    A token that was got elsewhere is older than its link: it ends then, or before (`is_latest`).
+    """
     span, is_renewed = terms(policy)
     if span is None or account is None or account.grant_kind != GrantKind.REFRESH_TOKEN:
         return None
     since = (account.refreshed_at if is_renewed else None) or account.linked_at
     return since + span if since else None
+
+
+def is_latest(policy: str | None, account: LinkedAccount) -> bool:
+    """Tell whether the end that is said is but the latest: nobody told us when it was approved."""
+    return not account.approved and not terms(policy).is_renewed
 
 
 def threshold(policy: str | None, account: LinkedAccount | None, now: datetime) -> int | None:
@@ -55,7 +64,7 @@ def threshold(policy: str | None, account: LinkedAccount | None, now: datetime) 
 def notice(policy: str | None, account: LinkedAccount | None, now: datetime) -> str | None:
     """Say that the grant will end soon, and what to do before."""
     end = ends_at(policy, account)
-    if end is None or threshold(policy, account, now) is None:
+    if end is None or account is None or threshold(policy, account, now) is None:
         return None
     if policy == _IMMEDIATELY:
         return (
@@ -64,9 +73,11 @@ def notice(policy: str | None, account: LinkedAccount | None, now: datetime) -> 
         )
     is_kept = terms(policy).is_renewed and end > now
     remedy = "let scsync up run, which renews it" if is_kept else "run scsync link"
+    latest = is_latest(policy, account)
     return (
-        f"the grant ends {_ahead(end - now)} ({end:%Y-%m-%d %H:%M} UTC) by the org's policy, "
-        f"{policy}: {remedy}"
+        f"the grant ends {'at the latest ' if latest else ''}{_ahead(end - now)} "
+        f"({end:%Y-%m-%d %H:%M} UTC) by the org's policy, {policy}{UNKNOWN if latest else ''}: "
+        f"{remedy}"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from models.linked_account import AccountState, GrantKind, LinkedAccount
 from pipelines import policy
 from pipelines.checkup_grant import standing
-from pipelines.verdicts import Verdict
+from pipelines.verdicts import Finding, Verdict
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -19,6 +19,7 @@ def account(kind: GrantKind = GrantKind.REFRESH_TOKEN) -> LinkedAccount:
         login_url="https://login.salesforce.com",
         grant_kind=kind,
         scope="api refresh_token",
+        approved=True,
         linked_at=NOON,
         refreshed_at=NOON + timedelta(days=60),
     )
@@ -47,7 +48,7 @@ def test_the_end_is_said_from_two_weeks_ahead(
     assert policy.threshold(terms, account(), now) == threshold
     soon = policy.notice(terms, account(), now)
     assert ("scsync link" in (soon or "")) == (threshold is not None)
-    found = next(one for one in standing(account(), terms, now) if one.topic == "token policy")
+    found = policy_of(account(), terms, now)
     assert (found.verdict is Verdict.WARNING) == (threshold is not None)
 
 
@@ -73,7 +74,7 @@ def test_what_each_refresh_puts_off_is_said_once_half_of_it_is_over(
     if said:
         assert said in (soon or "")
         assert (soon or "").endswith("let scsync up run, which renews it")
-    found = next(one for one in standing(account(), terms, now) if one.topic == "token policy")
+    found = policy_of(account(), terms, now)
     assert (found.verdict is Verdict.WARNING) == (said is not None)
     assert "scsync link" in (policy.notice(terms, account(), now + timedelta(days=60)) or "")
 
@@ -85,6 +86,37 @@ def test_the_end_of_a_suspended_grant_is_said_and_that_of_a_dead_one_is_not() ->
     assert "in 2 days" in (policy.notice("after 3 days", stopped, now) or "")
     stopped.state = AccountState.DEAD
     assert policy.notice("after 3 days", stopped, now) is None
+
+
+@pytest.mark.parametrize("approved", [False, None])
+def test_the_end_of_a_token_got_elsewhere_is_the_latest(*, approved: bool | None) -> None:
+    """It is older than the link, nobody knows by how much; disuse is counted from its last use."""
+    given, now = account(), NOON + timedelta(days=76)
+    given.approved = approved
+    soon = policy.notice("after 90 days", given, now) or ""
+    assert soon.startswith("the grant ends at the latest in 14 days")
+    assert "when this token was given is not known" in soon
+    found = policy_of(given, "after 90 days", NOON)
+    assert (found.verdict, found.evidence) == (
+        Verdict.OK,
+        "after 90 days: until 2026-04-02 12:00 UTC at the latest (when this token was given is "
+        "not known)",
+    )
+    assert "latest" not in policy_of(given, "unused 90 days", NOON).evidence
+    assert "latest" not in policy_of(account(), "after 90 days", NOON).evidence
+
+
+@pytest.mark.parametrize("terms", [None, "after 90 days", "until revoked"])
+def test_a_dead_grants_policy_is_not_well(terms: str | None) -> None:
+    """Nobody is to read until when it holds."""
+    dead = account()
+    dead.state = AccountState.DEAD
+    found = policy_of(dead, terms, NOON)
+    assert (found.verdict, "dead" in found.evidence) == (Verdict.WARNING, True)
+
+
+def policy_of(held: LinkedAccount, terms: str | None, now: datetime) -> Finding:
+    return next(one for one in standing(held, terms, now) if one.topic == "token policy")
 
 
 def test_a_grant_without_a_token_has_no_end() -> None:
