@@ -109,7 +109,7 @@ def _by_person(ctx: Context, parts: App, noted: Noted, *, in_browser: bool | Non
 def _from_settings(parts: App, noted: Noted, token: str) -> Linked | None:
     """Link by the settings' token; None if it has made a link before, and may be spent."""
     try:
-        return parts.link_from_settings(noted)
+        return parts.link_from_settings(noted, resumes=True)
     except GrantDead as error:
         if error.code != "WRONG_SECRET_KEY":
             raise
@@ -153,6 +153,8 @@ def _show(ctx: Context, linked: Linked) -> None:
     ctx.line(f"linked account {linked.name}: org {linked.org_id}, user {linked.user_id}")
     ctx.line(f"  instance  {linked.instance_url}\n  scopes    {linked.scope}")
     ctx.line(f"  grant     {linked.grant}")
+    if linked.resumed:
+        ctx.line("  state     it was suspended, and works again from now on")
 
 
 def _show_outlook(ctx: Context, seen: Outlook, account: str) -> None:

@@ -55,11 +55,15 @@ class Linked:
     instance_url: str
     scope: str
     grant: str
+    resumed: bool
+    """Whether it was suspended, and works again by this link."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linker:
     """Links one account, by any grant: what a grant gives is looked at before it is kept.
+
+    A person who links resumes what is suspended; what the settings say does not.
 
     `origin` is the token that stands in the settings: it counts as used from now on, since trying
     it later may meet a grant that this link has replaced.
@@ -73,6 +77,7 @@ class Linker:
     name: str = accounts.DEFAULT
     origin: str | None = None
     noted: Noted = unnoted
+    resumes: bool = True
 
     def by_refresh_token(self, refresh_token: str) -> Linked:
         """Link by a refresh token that was got elsewhere."""
@@ -163,7 +168,7 @@ class Linker:
         with self.store.begin() as tx:
             former = accounts.get(tx, self.name)
             self.noted(tx)
-            accounts.link(tx, self.name, values, now=self.clock())
+            accounts.link(tx, self.name, values, now=self.clock(), resumes=self.resumes)
         self._replace(former, token)
         log.info("account.linked", account=self.name, org=token.org_id, grant=str(terms.kind))
         return Linked(
@@ -173,6 +178,7 @@ class Linker:
             instance_url=token.instance_url,
             scope=token.scope,
             grant=str(terms.kind),
+            resumed=self.resumes and former is not None and former.state == AccountState.SUSPENDED,
         )
 
     def _replace(self, former: LinkedAccount | None, token: Token) -> None:

@@ -88,8 +88,13 @@ def present(tx: Connection, name: str, digest: str | None, *, login_url: str) ->
     )
 
 
-def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime) -> None:
-    """Link the account, or link it anew: what it held before is replaced as a whole."""
+def link(
+    tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime, resumes: bool = True
+) -> None:
+    """Link the account, or link it anew: what it held before is replaced as a whole.
+
+    Unless the link resumes, an account that is suspended stays so.
+    """
     insert = sqlite.insert if tx.dialect.name == "sqlite" else postgresql.insert
     content = {
         "access_token": None,
@@ -107,11 +112,12 @@ def link(tx: Connection, name: str, values: Mapping[str, Any], *, now: datetime)
         **values,
     }
     statement = insert(_table).values(name=name, version=1, **content)
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["name"], set_={**content, "version": _table.c.version + 1}
-        )
-    )
+    anew = {**content, "version": _table.c.version + 1}
+    if not resumes:
+        is_stopped = _table.c.state == AccountState.SUSPENDED
+        anew["state"] = case((is_stopped, _table.c.state), else_=AccountState.LINKED)
+        anew["reason"] = case((is_stopped, _table.c.reason))
+    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=anew))
     incidents.close(tx, IncidentKind.GRANT_DEAD, now=now)
     incidents.close(tx, IncidentKind.LOGIN_REFUSED, now=now)
     rests.end(tx, now=now)

@@ -379,8 +379,11 @@ class App:
     def holder(self) -> str:
         return f"{self.process}/{uuid4().hex[:8]}"
 
-    def link_from_settings(self, noted: Noted = unnoted) -> Linked | None:
-        """Link the first account by SCSYNC_REFRESH_TOKEN, unless this token has done so before."""
+    def link_from_settings(self, noted: Noted = unnoted, *, resumes: bool = False) -> Linked | None:
+        """Link the first account by SCSYNC_REFRESH_TOKEN, unless this token has done so before.
+
+        An account that is suspended stays so, unless a person asked for this link.
+        """
         token = self.settings.refresh_token
         if token is None or self.name != accounts.DEFAULT:
             return None
@@ -392,15 +395,15 @@ class App:
                 now = common(tx, self.clock)
                 mine = leases.hold(tx, _LINKING, owner=owner, now=now, span=_LINK_LEASE)
             if mine:
-                return self._link_as(owner, secret, noted)
+                return self._link_as(owner, secret, noted, resumes=resumes)
             time.sleep(0.1)
         return None
 
-    def _link_as(self, owner: str, secret: str, noted: Noted) -> Linked | None:
+    def _link_as(self, owner: str, secret: str, noted: Noted, *, resumes: bool) -> Linked | None:
         try:
             # Another may have linked between our look and our lease.
             wanted = needs_link(secret, store=self.store, cipher=self.cipher, name=self.name)
-            return self.link(secret, noted) if wanted else None
+            return self.link(secret, noted, resumes=resumes) if wanted else None
         except GrantDead as error:
             error.remedy = f"{error.remedy} {_FROM_SETTINGS}"
             raise
@@ -408,10 +411,10 @@ class App:
             with self.store.begin() as tx:
                 leases.drop(tx, _LINKING, owner=owner)
 
-    def link(self, refresh_token: str, noted: Noted = unnoted) -> Linked:
+    def link(self, refresh_token: str, noted: Noted = unnoted, *, resumes: bool = True) -> Linked:
         """Link the account by a refresh token."""
         _ = self.scopes
-        with self.linker(noted) as linker:
+        with self.linker(noted, resumes=resumes) as linker:
             return linker.by_refresh_token(refresh_token)
 
     @property
@@ -426,7 +429,7 @@ class App:
         return asked
 
     @contextmanager
-    def linker(self, noted: Noted = unnoted) -> Iterator[Linker]:
+    def linker(self, noted: Noted = unnoted, *, resumes: bool = True) -> Iterator[Linker]:
         """Hand out what links the account, by whichever grant."""
         configured = self.settings.refresh_token if self.name == accounts.DEFAULT else None
         if isinstance(self.cipher, Keys):
@@ -441,6 +444,7 @@ class App:
                 name=self.name,
                 origin=configured.get_secret_value() if configured else None,
                 noted=noted,
+                resumes=resumes,
             )
 
     def keep_alive(self) -> bool:

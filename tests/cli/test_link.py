@@ -312,6 +312,19 @@ def test_what_is_advised_is_for_the_account_at_hand(office: Desk, org: Emulator)
     assert office.run("pull", "User").code == 0
 
 
+def test_a_link_by_a_person_resumes_and_says_so(office: Desk, org: Emulator) -> None:
+    """By whichever way, the settings' token among them."""
+    office.settings["REFRESH_TOKEN"] = org.control("POST", "grants", {})["refresh_token"]
+    assert office.run("link").code == 0
+    for words in (["--client-credentials"], []):
+        office.settings["REFRESH_TOKEN"] = org.control("POST", "grants", {})["refresh_token"]
+        assert office.run("accounts", "suspend").code == 0
+        done = office.run("link", *words)
+        assert (done.code, "it was suspended, and works again" in done.out) == (0, True), done.err
+        assert office.run("pull", "User").code == 0
+    assert "suspended" not in office.run("link", "--client-credentials").out
+
+
 def test_a_misspelt_account_makes_no_store(office: Desk) -> None:
     """Exit 2 with the remedy, and no file of that name."""
     for words in (["--account", "acmee", "status"], ["accounts", "suspend", "acmee"]):

@@ -19,6 +19,7 @@ from salesforce.oauth import TokenAnswer
 from store import accounts
 from store.engine import Store
 from tests.emulator.test_http_oauth import approved, exchange
+from tests.pipelines.push.ground import settings_for
 from tests.pipelines.reading import Reader, approve_again
 from tests.pipelines.relay import relay
 from worker.app import App
@@ -135,6 +136,25 @@ def test_a_suspended_account_sends_nothing_until_resumed(reader: Reader) -> None
         assert client.limits()
     assert not link.stop(reader.store, "nobody")
     assert not link.resume(reader.store, "nobody")
+
+
+def test_a_changed_token_does_not_lift_a_suspension(desk: Emulator, store_url: str) -> None:
+    """What an operator has stopped, an operator lets go again: resumed, it works by the new one."""
+    key = Fernet.generate_key().decode()
+
+    def app(token: str) -> App:
+        return App(settings_for(desk, store_url, secret_key=key, refresh_token=token))
+
+    with closing(app(desk.refresh_token)) as before:
+        assert before.client.limits()
+        link.stop(before.store, "default")
+    with closing(app(approve_again(desk))) as after:
+        with pytest.raises(GrantDead, match="suspended"):
+            after.client.limits()
+        assert _kept(after.store)[1] == "suspended"
+        assert after.link_from_settings() is None
+        assert link.resume(after.store, "default")
+        assert after.client.limits()
 
 
 def test_a_dead_account_is_not_resumed_but_linked(reader: Reader) -> None:
