@@ -52,16 +52,29 @@ def pasted(authorization: Authorization, say: Callable[[str], None]) -> Mapping[
         f"the browser then goes to {authorization.redirect_uri}?… which need not load: "
         "copy that address from it, paste it here, and press Enter:"
     )
-    line = sys.stdin.readline().strip()
+    line = first_line()
     if not line:
         raise ConfigError("no address was pasted: nothing was linked")
-    found = dict(parse_qsl(urlsplit(line).query, keep_blank_values=True))
+    found = _parameters(line)
     if "state" not in found:
         raise ConfigError(
             "this is not the address that the browser went to, which begins with "
             f"{authorization.redirect_uri}? and holds a code and a state: nothing was linked"
         )
     return found
+
+
+def first_line() -> str:
+    """Read the line that was given on standard input; what is no text in it is marked as such."""
+    return sys.stdin.buffer.readline().decode(errors="replace").strip()
+
+
+def _parameters(address: str) -> dict[str, str]:
+    """Give what an address asks with; nothing of what is no address."""
+    try:
+        return dict(parse_qsl(urlsplit(address).query, keep_blank_values=True))
+    except ValueError:
+        return {}
 
 
 class _Listener(HTTPServer):
@@ -72,16 +85,19 @@ class _Listener(HTTPServer):
         self.answer: Mapping[str, str] | None = None
         super().__init__(("127.0.0.1", port), _Visitor)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a visitor who hangs up is none of the person's business."""
+
 
 class _Visitor(BaseHTTPRequestHandler):
     timeout: ClassVar[int] = _SLOWEST
     server: _Listener
 
     def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        found = dict(parse_qsl(parts.query, keep_blank_values=True))
+        found = _parameters(self.path)
         # Anything else on this machine may call, too; only our browser knows the state.
-        ours = parts.path == CALLBACK_PATH and found.get("state") == self.server.state
+        at = self.path.partition("?")[0]
+        ours = at == CALLBACK_PATH and found.get("state") == self.server.state
         if ours:
             self.server.answer = found
         body = (_DONE if ours else _NOT_OURS).encode()

@@ -99,8 +99,15 @@ def _environment(ctx: Context, *, asks: bool) -> Org:
     usual = Org.MY_DOMAIN if ctx.settings.login_url else Org(ctx.settings.environment)
     if not asks:
         return usual
-    answer = typer.prompt("which org", default=usual, type=Org, err=True)
+    answer = typer.prompt("which org", default=usual, type=Org, value_proc=_org, err=True)
     return Org(answer)
+
+
+def _org(text: str) -> Org:
+    try:
+        return Org(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(Org)}") from None
 
 
 def _is_unattended(given: bool | None, *, asks: bool) -> bool:  # noqa: FBT001 - an option

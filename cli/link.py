@@ -1,6 +1,5 @@
 """`scsync link`: an account is linked."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -82,9 +81,11 @@ def register(app: typer.Typer, panel: str) -> None:
 
 
 def _read_token() -> str:
-    token = sys.stdin.readline().strip()
+    token = browser.first_line()
     if not token:
         raise ConfigError("standard input holds no refresh token: give it as the first line")
+    if not token.isascii():
+        raise ConfigError("the first line of standard input is no refresh token: it is not ASCII")
     return token
 
 

@@ -8,6 +8,7 @@ from models import by_name
 from models.access import needs
 from models.action import ACTIONS
 from tests.cli.conftest import Desk
+from tests.cli.terminal import on_a_terminal
 
 _NS = {"m": "http://soap.sforce.com/2006/04/metadata"}
 
@@ -101,3 +102,11 @@ def test_every_field_of_the_guide_is_one_of_the_models() -> None:
         known = {field.api_name for field in by_name(need.sobject).fields()}
         compounds = {"Address", "BillingAddress", "ShippingAddress"}
         assert set(names) <= known | compounds
+
+
+def test_an_answer_that_is_none_is_told_in_plain_words(bare: Desk) -> None:
+    """And asked for again."""
+    code, shown = on_a_terminal(bare, "guide", answer="get_case\nfoo\nsandbox\nn\n")
+    assert code == 0
+    assert "Error: 'foo' is not one of production, sandbox, my-domain" in shown
+    assert "SCSYNC_ENVIRONMENT=sandbox" in shown

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -143,6 +144,40 @@ def test_what_is_pasted_instead_is_not_taken_for_the_answer(office: Desk) -> Non
     """The line says what was wanted; a stranger's answer is another matter."""
     done = office.run("link", "--no-browser", given="hello\n")
     assert (done.code, "begins with http://localhost" in done.said) == (2, True), done.err
+
+
+def test_what_is_no_text_or_no_address_is_told_as_such(office: Desk) -> None:
+    """Exit 2 and what was wanted, whatever the bytes; a token is never repeated."""
+    wanted = {
+        ("--no-browser",): (b"http://[bad?state=1\n", "begins with http://localhost"),
+        ("--refresh-token-stdin",): (b"\xff\xfe\n", "no refresh token: it is not ASCII"),
+    }
+    for words, (given, said) in wanted.items():
+        with start(office, *words, LC_ALL="C", PYTHONUTF8="0") as process:
+            assert process.stdin
+            process.stdin.buffer.write(given)
+            _, err = process.communicate(timeout=30)
+        assert (process.returncode, said in err) == (2, True), err
+        assert "foreseen" not in err
+
+
+def test_a_visitor_who_hangs_up_is_not_spoken_of(office: Desk, org: Emulator, port: int) -> None:
+    """The person sees what to do, and no traceback; the answer that follows still counts."""
+    browser = office.folder / "browser"
+    browser.write_text("#!/bin/sh\nexit 0\n")
+    browser.chmod(0o755)
+    with start(office, BROWSER=str(browser)) as process:
+        address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
+        said_until(process, "waiting at")
+        with socket.create_connection(("127.0.0.1", port)) as visitor:
+            reset = struct.pack("ii", 1, 0)
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            visitor.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert httpx.get(approve(org, address)).status_code == 200
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "Exception occurred" not in err
 
 
 def test_the_settings_token_is_tried_once(office: Desk, org: Emulator) -> None:
