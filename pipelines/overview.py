@@ -15,7 +15,17 @@ from models.sobject import SObject
 from pipelines import policy
 from pipelines.budget import DAY, Budget, Outlook
 from pipelines.health import Interval, Signs, signs, silent_for
-from store import accounts, api_calls, backfills, findings, incidents, outbox, records, runs
+from store import (
+    accounts,
+    api_calls,
+    backfills,
+    findings,
+    incidents,
+    outbox,
+    records,
+    reports,
+    runs,
+)
 from store.engine import Store
 
 Count = Callable[[Connection, type[SObject]], tuple[int, int]]
@@ -77,6 +87,8 @@ class Overview:
     """What will need a person before long."""
     locked: str | None = None
     """Why the key of this process does not open the account's tokens, if it does not."""
+    unreadable: tuple[str, ...] = ()
+    """Fields, like Case.IsClosed, that figures of reports hang on and the org does not show."""
 
 
 def overview(
@@ -120,6 +132,7 @@ def overview(
             loading=tuple(_loading(one, backfills.progress(tx, one.sobject)) for one in planned),
             budget=outlook,
             calls=api_calls.by_purpose(tx, since=now - DAY),
+            unreadable=tuple(reports.unreadable(tx)),
             at=now,
         )
 

@@ -45,9 +45,9 @@ def ends_at(policy: str | None, account: LinkedAccount | None) -> datetime | Non
     return since + span if since else None
 
 
-def is_latest(policy: str | None, account: LinkedAccount) -> bool:
+def is_latest(policy: str | None, account: LinkedAccount | None) -> bool:
     """Tell whether the end that is said is but the latest: nobody told us when it was approved."""
-    return not account.approved and not terms(policy).is_renewed
+    return account is not None and not account.approved and not terms(policy).is_renewed
 
 
 def threshold(policy: str | None, account: LinkedAccount | None, now: datetime) -> int | None:

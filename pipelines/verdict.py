@@ -3,7 +3,7 @@
 Page, command line, probes and figures all ask here, so that none says another thing than the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,8 +68,12 @@ def is_suspended(found: Overview) -> bool:
 
 def names(objects: list[ObjectStatus]) -> str:
     """Name objects, if they are many only the first ones."""
-    more = f" and {len(objects) - _NAMED} more" if len(objects) > _NAMED else ""
-    return ", ".join(one.sobject for one in objects[:_NAMED]) + more
+    return _first([one.sobject for one in objects])
+
+
+def _first(named: Sequence[str]) -> str:
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return ", ".join(named[:_NAMED]) + more
 
 
 def _reasons(found: Overview) -> Iterator[str]:
@@ -108,6 +112,9 @@ def _cautions(found: Overview) -> Iterator[str]:
     failed = [one for one in found.objects if one.last_outcome == RunOutcome.FAILED]
     if failed := [one for one in failed if not one.silent_for]:
         yield f"nothing is lost, but the last run failed of: {names(failed)}"
+    if found.unreadable:
+        named = _first(found.unreadable)
+        yield f"figures of reports hang on what cannot be read, {named}: scsync doctor"
     if rejected := found.commands.get(CommandState.REJECTED):
         are = "command is" if rejected == 1 else "commands are"
         yield f"{rejected:,} {are} rejected: scsync commands list --state rejected --by-cause"

@@ -63,7 +63,7 @@ def findings(parts: App) -> Iterator[Finding]:
         clock=parts.clock,
         api_version=parts.settings.api_version,
         key_field=parts.settings.external_id_field,
-        allows=parts.settings.allows,
+        allows=parts.allows,
         user_id=account.user_id if account else None,
     )
 

@@ -40,6 +40,7 @@ def routes(parts: App) -> list[BaseRoute]:
             account=account,
             policy=terms,
             ends_at=policy.ends_at(terms, account),
+            is_latest=policy.is_latest(terms, account),
             notice=policy.notice(terms, account, parts.clock()),
             others=[one for one in places.known(parts.settings.database_url) if one != parts.name],
             acts=acts,
@@ -91,7 +92,7 @@ def _guide(request: Request, parts: App) -> dict[str, Any]:
     usual = Org.MY_DOMAIN if settings.login_url else Org(settings.environment)
     asked = given.get("environment", "")
     chosen = [name for name in ACTIONS if name in wanted] or [
-        name for name in ACTIONS if settings.allows(name)
+        name for name in ACTIONS if parts.allows(name)
     ]
     found: Guide = written(
         Wishes(

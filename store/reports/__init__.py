@@ -25,6 +25,7 @@ __all__ = [
     "lacking",
     "rows",
     "tally",
+    "unreadable",
 ]
 
 
@@ -62,6 +63,11 @@ def fresh(tx: Connection, name: str) -> datetime | None:
 def lacking(tx: Connection, name: str) -> list[str]:
     """Name the fields, like Case.IsClosed, that its figures hang on and the org does not show."""
     return reading.lacking(tx, find(name))
+
+
+def unreadable(tx: Connection) -> list[str]:
+    """Name all that figures of reports hang on and the org does not show."""
+    return reading.unreadable(tx, CATALOG.values())
 
 
 def tally(

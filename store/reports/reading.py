@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -115,6 +116,23 @@ def fresh(tx: Connection, report: Report) -> datetime | None:
 def lacking(tx: Connection, report: Report) -> list[str]:
     """Name the fields, like Case.IsClosed, that its figures hang on and the org does not show."""
     return sorted(tx.exec_driver_sql(report.lacking).scalars())
+
+
+def unreadable(tx: Connection, catalog: Collection[Report]) -> list[str]:
+    """Name the fields that figures of any of these reports hang on and the org does not show.
+
+    Reports on an object that the org lacks are left out: nothing is missed there.
+    """
+    hidden = tx.exec_driver_sql(
+        "SELECT sobject || '.' || api_name FROM scsync_fields WHERE status <> 'active'"
+    )
+    skipped = {
+        *tx.exec_driver_sql(
+            "SELECT sobject FROM scsync_watermarks WHERE skipped IS NOT NULL"
+        ).scalars()
+    }
+    asked = (one.hangs_on for one in catalog if skipped.isdisjoint(one.sources))
+    return sorted(set(hidden.scalars()).intersection(chain.from_iterable(asked)))
 
 
 def _view(report: Report) -> TableClause:

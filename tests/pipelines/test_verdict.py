@@ -187,6 +187,26 @@ def test_rejected_commands_want_a_look(desk: Bench) -> None:
     )
 
 
+def test_what_reports_lack_wants_a_look(desk: Bench) -> None:
+    """A hidden field makes figures of them wrong; an object that the org lacks makes none."""
+    read(desk, "CaseMilestone")
+    with desk.app.store.begin() as tx:
+        for field in ("ClosedDate", "EntitlementId"):
+            tx.execute(
+                text(
+                    "INSERT INTO scsync_fields (sobject, api_name, column_name, kind, status, since)"
+                    " VALUES ('Case', :field, 'x', 'text', 'frozen', '2026-01-31T09:00:00.000Z')"
+                ),
+                {"field": field},
+            )
+    told = "figures of reports hang on what cannot be read, Case.ClosedDate{}: scsync doctor"
+    assert verdict(desk).cautions == (told.format(", Case.EntitlementId"),)
+    with desk.app.store.begin() as tx:
+        watermarks.take(tx, "Entitlement", owner="x", now=desk.clock())
+        watermarks.skip(tx, "Entitlement", "not there", owner="x", now=desk.clock())
+    assert verdict(desk).cautions == (told.format(""),)
+
+
 def test_a_worker_that_is_missed_wants_a_look(desk: Bench) -> None:
     """An open incident that nothing else tells of is not well either."""
     read(desk, "CaseMilestone")
