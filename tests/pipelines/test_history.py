@@ -35,7 +35,7 @@ def open_at(reader: Reader, moment: datetime) -> int:
     """Ask as docs/reports.md says."""
     text = moment.isoformat()
     with reader.store.read() as tx:
-        return reports.count(tx, "open_spells", where={"since<=": text, "until>": text})
+        return reports.count(tx, "open_spells", where=[("since<=", text), ("until>", text)])
 
 
 def still_open(org: Org) -> list[dict[str, Any]]:
@@ -98,8 +98,8 @@ def test_a_case_that_came_back_and_went_between_two_pulls(reader: Reader) -> Non
     assert len(set(closings)) == 3
     assert open_at(reader, between) == counted
     with reader.store.read() as tx:
-        _, spells = reports.rows(tx, "open_spells", where={"id": case}, order="until")
-        _, ((*_, times, last, _),) = reports.rows(tx, "reopened_escalated", where={"id": case})
+        _, spells = reports.rows(tx, "open_spells", where=[("id", case)], order="until")
+        _, ((*_, times, last, _),) = reports.rows(tx, "reopened_escalated", where=[("id", case)])
     *_, first, second, third = (datetime.fromisoformat(one) for one in closings)
     ends = [(row[-3], row[-2]) for row in spells]
     assert ends == [(ends[0][0], first), (second, second), (third, third)]
