@@ -164,7 +164,8 @@ class _Way:
             key_kind,
             parent if isinstance(parent, str) else None,
             lane(one.op, self._sobject, record_id, (key_field, key), command_id),
-            digest(one),
+            # A line without either is no repeat, and there may be very many.
+            digest(one) if one.idempotency_key or one.id else None,
         )
         return tuple.__new__(Row, row)  # a fifth of the time that `Row(...)` takes
 

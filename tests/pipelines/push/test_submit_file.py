@@ -158,9 +158,15 @@ def test_a_file_is_stored_as_its_commands_one_by_one(place: Place) -> None:
     alone = rows(place, [place.submit(form)[0] for form in forms])
     forget(place)
     together = rows(place, submit_forms(place, *forms))
+    for form, row, single in zip(forms, together, alone, strict=True):
+        if not form.keys() & {"id", "idempotency_key"}:  # it is no repeat, and may do without
+            assert row.pop("digest") in {None, single.pop("digest")}
     assert together == alone
     forget(place)
-    assert rows(place, place.submit(*forms)) == alone
+    whole = rows(place, place.submit(*forms))
+    assert [
+        {name: row[name] for name in one} for row, one in zip(whole, alone, strict=True)
+    ] == alone
     ready = [Ready(row["ready"]).name.lower() for row in alone]
     assert ready[:7] == ["due", "due", "blocked", "timed", "blocked", "due", "blocked"]
     assert ready[7:] == ["blocked", "blocked", "blocked", "blocked", "due", "due"]
