@@ -140,6 +140,14 @@ def test_a_database_that_went_away_is_said_and_used_again(own_postgres: Server) 
         assert put(store, {"subject": "after"}) == 1
 
 
+def test_no_statement_is_compiled(postgres_store: Store) -> None:
+    """Reports are read in less time than PostgreSQL takes to compile them; a rollback keeps that."""
+    for _ in range(2):
+        with postgres_store.read() as tx:
+            assert tx.exec_driver_sql("SHOW jit").scalar_one() == "off"
+            tx.rollback()
+
+
 def test_a_load_does_not_wait_for_the_disk_at_each_page(tmp_path: Path) -> None:
     """Twenty megabytes in ten transactions are still in the log, in which they were written once."""
     with closing(Store(f"sqlite:///{tmp_path / 'store.db'}")) as store:
