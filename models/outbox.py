@@ -152,8 +152,8 @@ class OutboxEntry(Control, table=True):
     trace: str | None = Field(sa_column=Column(String(64)))
     """The trace it belongs to, as a W3C `traceparent`; any program may set it."""
     digest: str | None = Field(sa_column=Column(String(32)))
-    """Of what it does, as it was submitted; none of a row that another program inserted, nor, as a rule,
-    of a line of a file that bore neither key nor id."""
+    """Of what it does, as it was submitted; none of a row that another program inserted, nor, as a
+    rule, of a line of a file that bore neither key nor id."""
 
     __table_args__ = (
         Index("ix_scsync_commands_seq", "seq", unique=True),
