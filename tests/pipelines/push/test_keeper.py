@@ -50,7 +50,7 @@ def test_a_slow_answer_does_not_cost_the_lease(small: Place) -> None:
     case = small.case()
     small.org.fault(match={"path": case}, do={"delay": 5})
     (command,) = small.submit(update(case, Priority="High"))
-    drain = threading.Thread(target=small.drain)
+    drain = threading.Thread(target=small.pusher().drain)
     drain.start()
     wait_for(lambda: small.entry(command).lease_until is not None)
     first = small.entry(command).lease_until
