@@ -58,8 +58,9 @@ def register(app: typer.Typer, panel: str) -> None:
                 with tour.daemon():
                     tour.walk(json=json)
                     if not once:
+                        over = _told_to_end()
                         tour.look_around(somewhere(app))
-                        _go_on(org)
+                        _go_on(org, over)
             finally:
                 app.close()
 
@@ -130,10 +131,15 @@ def _program(folder: Path) -> str:
     return min(near, str(own), key=len)
 
 
-def _go_on(org: EmulatedOrg) -> None:
-    """Keep agents at work until Ctrl-C."""
+def _told_to_end() -> threading.Event:
+    """Listen for Ctrl-C, before anybody is told that it ends the demo."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: over.set())
+    return over
+
+
+def _go_on(org: EmulatedOrg, over: threading.Event) -> None:
+    """Keep agents at work until it is over."""
     while not over.wait(1.0):
         org.act("tick")

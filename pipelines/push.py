@@ -172,6 +172,8 @@ class Pusher:
 
     def _renew(self, held: Held) -> None:
         until = self.clock() + SPAN
+        if held.is_over():
+            return  # who slept through it takes nothing back: it may be somebody else's by now
         self.store.write(lambda tx: claims.renew(tx, owner=self.owner, until=until))
         held.extend(until)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from httpx._transports import default
 from redis import Redis
 from sqlalchemy import URL, make_url
@@ -57,6 +58,15 @@ def read_authorities_once() -> Iterator[None]:
     """Let the tests' own clients share what they trust: to read it takes longer than they live."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(default, "create_ssl_context", cache(default.create_ssl_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wait_for_a_busy_machine() -> Iterator[None]:
+    """Let HTTP clients that name no patience of their own wait longer than httpx's five seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for step in ("connect", "read", "write", "pool"):
+            patch.setattr(DEFAULT_TIMEOUT_CONFIG, step, 60.0)
         yield
 
 

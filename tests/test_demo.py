@@ -16,7 +16,7 @@ from typing import IO
 import httpx
 
 from config.settings import Settings
-from tests.cli.conftest import SCSYNC
+from tests.system.processes import PATIENCE, SCSYNC
 
 HEADINGS = ["An org", "First pull", "Agents work", "Commands", "Proof"]
 USUAL_PORT: int = Settings.model_fields["console_port"].default
@@ -30,7 +30,7 @@ def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         env={**os.environ, "COLUMNS": "80", "SCSYNC_OBJECTS": "Csae"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -67,7 +67,7 @@ def running_demo(folder: Path) -> Iterator["subprocess.Popen[str]"]:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout
         process.stdout.close()
 

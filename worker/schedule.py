@@ -42,6 +42,7 @@ class Schedule:
         self._turns = Turns(app)
         self._owner = app.holder()
         self._leading: bool | None = None
+        self._has_left = False
         self._saying = threading.Lock()
         self._alive: bool | None = None
         self._pace = 1.0
@@ -82,12 +83,16 @@ class Schedule:
     def stop(self) -> None:
         """Stop, and let the next one lead at once."""
         self._scheduler.shutdown(wait=False)
+        self._has_left = True
         if self._leading:
-            try:
-                with self._app.store.begin() as tx:
-                    leases.drop(tx, _LEASE_NAME, owner=self._owner)
-            except StoreError as error:
-                log.warning("scheduler.lease_left", error=str(error))
+            self._give_back()
+
+    def _give_back(self) -> None:
+        try:
+            with self._app.store.begin() as tx:
+                leases.drop(tx, _LEASE_NAME, owner=self._owner)
+        except StoreError as error:
+            log.warning("scheduler.lease_left", error=str(error))
 
     def cycle(self) -> None:
         """Ask for all that is due: five objects a call, first loads each by itself."""
@@ -214,6 +219,9 @@ class Schedule:
             leading = leases.hold(
                 tx, _LEASE_NAME, owner=self._owner, now=self._app.clock(), span=LEASE
             )
+        if leading and self._has_left:  # a tick that was under way has taken the lead back
+            self._give_back()
+            return False
         if leading != self._leading:
             log.info("scheduler.leads" if leading else "scheduler.stands_by")
             self._leading = leading

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mcp_types as types
+import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mcp import Client
+from mcp.client import stdio
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from agents.server import Agents
@@ -95,5 +97,8 @@ def within(parts: App, *, mode: str = "auto") -> Iterator[Host]:
 def by_pipes(folder: Path, env: dict[str, str], *, mode: str = "auto") -> Iterator[Host]:
     """Start the program as a host would; what it logs goes to a file in its folder."""
     program = StdioServerParameters(command=SCSYNC, args=["mcp"], env=env, cwd=folder)
-    with (folder / "log").open("a") as log, connected(stdio_client(program, log), mode=mode) as it:
-        yield it
+    with pytest.MonkeyPatch.context() as patch, (folder / "log").open("a") as log:
+        # The SDK tells a program to end that has not ended two seconds after its input.
+        patch.setattr(stdio, "PROCESS_TERMINATION_TIMEOUT", PATIENCE)
+        with connected(stdio_client(program, log), mode=mode) as host:
+            yield host

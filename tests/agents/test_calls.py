@@ -11,11 +11,12 @@ import pytest
 from mcp import MCPError
 
 from agents.bounds import ANSWER
+from agents.forms import LONGEST_WAIT
 from emulator.server import Emulator
 from models import by_name
 from models.outbox import CommandState
 from store import leases, orgs
-from tests.agents.hosts import Host, text, within
+from tests.agents.hosts import PATIENCE, Host, text, within
 from tests.pipelines.push.ground import Place
 from tests.receiver import receiving
 
@@ -36,11 +37,14 @@ def test_a_case_is_made_changed_read_and_deleted(org: Emulator, store_url: str) 
     """On both databases: each write is done when it is answered, and the store shows it."""
     place = Place(org, store_url)
     with closing(place.app), within(place.app) as host:
-        made = host.told("create_case", fields={"Subject": "From an agent"}, wait=30)
+        made = host.told("create_case", fields={"Subject": "From an agent"}, wait=LONGEST_WAIT)
         case = made["record_id"]
         assert (made["state"], made["finished"], made["error"]) == ("applied", True, None)
         changed = host.told(
-            "update_case", record_id=case, fields={"Severity__c": "S2", "Reason": None}, wait=30
+            "update_case",
+            record_id=case,
+            fields={"Severity__c": "S2", "Reason": None},
+            wait=LONGEST_WAIT,
         )
         assert changed["note"] == f"done: update of Case {case}"
         read = host.told("get_case", record_id=case)
@@ -48,7 +52,7 @@ def test_a_case_is_made_changed_read_and_deleted(org: Emulator, store_url: str) 
         assert "Reason" not in read["record"]
         kept = host.told("get_case", record_id=case, source="store", fields=["Subject"])
         assert kept["record"] == {"Subject": "From an agent"}
-        host.told("delete_case", record_id=case, wait=30)
+        host.told("delete_case", record_id=case, wait=LONGEST_WAIT)
         assert "there is no Case" in host.refusal("get_case", record_id=case)
         assert [one["id"] for one in place.writes("Case")] == [case] * 3
 
@@ -56,9 +60,9 @@ def test_a_case_is_made_changed_read_and_deleted(org: Emulator, store_url: str) 
 def test_an_article_is_written_and_published(host: Host) -> None:
     """Its fields by one tool, its publication by another; the search finds it."""
     fields = {"Title": "Calming a zebra", "UrlName": "calming-a-zebra"}
-    made = host.told("create_knowledge_article", fields=fields, wait=30)
+    made = host.told("create_knowledge_article", fields=fields, wait=LONGEST_WAIT)
     article = made["record_id"]
-    host.told("publish_knowledge_article", record_id=article, new_version=False, wait=30)
+    host.told("publish_knowledge_article", record_id=article, new_version=False, wait=LONGEST_WAIT)
     (found,) = host.told("search_knowledge_articles", term="zebra")["records"]
     assert (found["Id"], found["PublishStatus"]) == (article, "Online")
 
@@ -68,7 +72,7 @@ def test_salesforces_own_refusal_is_told(host: Host, place: Place) -> None:
     result = host.call(
         "create_case_comment",
         fields={"ParentId": "500000000000009AAA", "CommentBody": "To nobody"},
-        wait=30,
+        wait=LONGEST_WAIT,
     )
     assert result.is_error
     told = json.loads(text(result))
@@ -88,7 +92,7 @@ def test_the_desk_looks_where_a_schema_cannot(host: Host) -> None:
 
 def test_the_same_key_is_the_same_command(host: Host, place: Place) -> None:
     """A repeated call finds the first one's record."""
-    given = {"fields": {"Subject": "Once"}, "idempotency_key": "agent-1", "wait": 30}
+    given = {"fields": {"Subject": "Once"}, "idempotency_key": "agent-1", "wait": LONGEST_WAIT}
     first, again = host.told("create_case", **given), host.told("create_case", **given)
     assert (first.pop("repeated"), again.pop("repeated")) == (False, True)
     assert first == again
@@ -98,7 +102,7 @@ def test_the_same_key_is_the_same_command(host: Host, place: Place) -> None:
 
 def test_the_key_of_another_command_is_refused(host: Host, place: Place) -> None:
     """Not answered as if it were done; the agent is told to take another key."""
-    given = {"idempotency_key": "ticket-7", "wait": 30}
+    given = {"idempotency_key": "ticket-7", "wait": LONGEST_WAIT}
     case = host.told("create_case", fields={"Subject": "Once"}, **given)["record_id"]
     comment, before = {"ParentId": case, "CommentBody": "On our way."}, place.counts()
     said = host.refusal("create_case_comment", fields=comment, **given)
@@ -114,31 +118,37 @@ def test_an_open_command_is_looked_up_later(host: Host, place: Place) -> None:
         assert (open_["state"], open_["finished"]) == ("pending", False)
         assert "a daemon runs and sends it" in open_["note"]
         assert "Ask get_command; do not submit it again." in open_["note"]
-    done = host.told("get_command", command_id=open_["command_id"], wait=30)
+    done = host.told("get_command", command_id=open_["command_id"], wait=LONGEST_WAIT)
     assert (done["state"], done["op"], done["sobject"]) == ("applied", "create", "Case")
 
 
 def test_what_could_not_be_sent_is_sent_again(host: Host, place: Place) -> None:
     """An org that is down for a moment: this server goes on with what it accepted."""
     place.org.fault(match={"body": "In spite of all"}, do={"status": 503}, times=1)
-    told = host.told("create_case", fields={"Subject": "In spite of all"}, wait=30)
+    told = host.told("create_case", fields={"Subject": "In spite of all"}, wait=LONGEST_WAIT)
     assert (told["state"], told["attempts"]) == ("applied", 2)
 
 
 def test_a_cancelled_call_leaves_its_command(host: Host, place: Place) -> None:
     """The agent no longer waits, the server answers others, the command is done all the same."""
-    given = {"fields": {"Subject": "Unawaited"}, "idempotency_key": "agent-2", "wait": 60}
+    form = {"fields": {"Subject": "Unawaited"}, "idempotency_key": "agent-2"}
+    given, before = {**form, "wait": LONGEST_WAIT}, place.counts()
+
+    def wait_for_the_command() -> None:
+        host.wait(lambda: place.counts() != before)
 
     async def give_up(client: Any) -> None:
-        with anyio.move_on_after(0.5):
-            await client.call_tool("create_case", given)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "create_case", given)
+            await anyio.to_thread.run_sync(wait_for_the_command)
+            tasks.cancel_scope.cancel()
 
     with a_daemon(place):
         host.do(give_up)
         assert host.told("list_cases", limit=1)["records"]
         open_ = host.told("create_case", **{**given, "wait": 0})
-        assert open_["state"] == "pending"
-    assert host.told("get_command", command_id=open_["command_id"], wait=30)["finished"]
+        assert (open_["state"], open_["repeated"]) == ("pending", True)
+    assert host.told("get_command", command_id=open_["command_id"], wait=LONGEST_WAIT)["finished"]
 
 
 def test_huge_answers_are_bounded(host: Host, place: Place) -> None:
@@ -189,8 +199,11 @@ def test_a_dead_grant_is_told_with_its_remedy(sqlite_store_url: str) -> None:
         org.expire_sessions()
         assert "scsync link" in host.refusal("list_cases")
         assert host.told("list_cases", source="store")["records"] == []
-        open_ = host.told("create_case", fields={"Subject": "Kept"}, wait=2)
-        assert (open_["state"], "Run scsync link" in open_["note"]) == ("pending", True)
+        open_ = host.told("create_case", fields={"Subject": "Kept"}, wait=0)
+        assert open_["state"] == "pending"
+        ask = {"name": "get_command", "command_id": open_["command_id"]}
+        host.wait(lambda: "Run scsync link" in host.told(**ask)["note"])
+        assert host.told(**ask)["state"] == "pending"
         place.clock.advance(hours=2)
         assert set(host.tools()) == set(known)
 
@@ -235,6 +248,7 @@ def test_what_nobody_foresaw_is_counted_and_reported(
     org: Emulator, sqlite_store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a tool, of a resource and of what is sent beside them; the report knows our own code."""
+    monkeypatch.setattr("worker.reporting._FLUSH", PATIENCE)
 
     def broken() -> None:
         raise RuntimeError("hush-hush")

@@ -18,6 +18,7 @@ import httpx2
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 
+from agents.forms import LONGEST_WAIT
 from agents.guard import Guard
 from agents.serving import Serving
 from cli import mcp
@@ -34,6 +35,7 @@ from tests.agents.hosts import SCSYNC, Host, by_pipes, connected
 from tests.cli.conftest import Desk, login
 from tests.pipelines.push.ground import Place
 from tests.receiver import receiving
+from tests.worker.conftest import eventually
 
 TOKEN = "open sesame"
 PATIENCE = 60.0  # s; a bound, not a measure
@@ -49,7 +51,7 @@ def desk(tmp_path: Path, org: Emulator, migrated_sqlite: Path) -> Desk:
 def journey(host: Host) -> dict[str, Any]:
     """List the tools, create a case, read it back: what any host does."""
     assert {"create_case", "get_case", "list_cases"} <= set(host.tools())
-    made = host.told("create_case", fields={"Subject": "By a host"}, wait=30)
+    made = host.told("create_case", fields={"Subject": "By a host"}, wait=LONGEST_WAIT)
     read = host.told("get_case", record_id=made["record_id"], fields=["Subject", "CaseNumber"])
     assert read["record"]["Subject"] == "By a host"
     return made
@@ -103,7 +105,7 @@ def test_standard_output_is_the_protocols_alone(desk: Desk) -> None:
         assert len(ask(2, "tools/list")["tools"]) > 34
         assert ask(3, "tools/call", name="list_cases", arguments={"limit": 1})["isError"] is False
         process.send_signal(signal.SIGTERM)  # a read of standard input can't be called off
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         rest, log = process.communicate()
         assert rest == ""
         assert "tool.called" in log
@@ -150,8 +152,9 @@ def test_a_server_that_is_told_to_end_sends_its_traces_first(desk: Desk) -> None
         answers = [json.loads(process.stdout.readline()) for _ in range(2)]
         assert answers[1]["result"]["isError"] is False
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
-        assert any(b"command.submit" in one.body for one in collector.at("/v1/traces"))
+        assert process.wait(timeout=PATIENCE) == 0
+        # On a busy machine the collector may answer too late for whoever leaves, and still hears.
+        eventually(lambda: any(b"command.submit" in one.body for one in collector.at("/v1/traces")))
 
 
 @contextmanager
@@ -173,7 +176,7 @@ def served(desk: Desk, *words: str) -> Iterator[str]:
             yield json.loads(process.stdout.readline())["url"]
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE) == 0
 
 
 @asynccontextmanager
@@ -209,7 +212,7 @@ def test_a_host_works_over_http(desk: Desk) -> None:
         assert ("reader", "action.refused") in acts
         store.close()
         for header in ({}, {"Authorization": "Bearer guess"}, {"Authorization": TOKEN}):
-            refused = httpx.post(url, json={}, headers=header)
+            refused = httpx.post(url, json={}, headers=header, timeout=PATIENCE)
             assert (refused.status_code, refused.json()["title"]) == (401, "Unauthorized")
     log = (desk.folder / "log").read_text()
     assert [secret for secret in (TOKEN, reader) if secret in log] == []

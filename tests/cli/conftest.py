@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from emulator.server import Emulator
 from tests import leaks
+from tests.cli.ports import kept_port
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
+PATIENCE = 120.0  # s: bounds a wait that ends as soon as what it waits for is there
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Forks:
         return done
 
     def _asked(self, question: str) -> str:
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             if found := re.search(question, self._err.read_text()):
                 return found[0]
@@ -151,19 +153,19 @@ class Desk:
             env=self.env(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
             preexec_fn=before,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
+    def start(self, *words: str, stdout: IO[str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [SCSYNC, *words],
             cwd=self.folder,
             env=self.env(),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -195,6 +197,13 @@ def own_org() -> Iterator[Emulator]:
     """An org to be spoilt."""
     with Emulator(cases=200) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A loopback port that nobody else is given."""
+    with kept_port() as port:
+        yield port
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from emulator.server import Emulator
 from tests.cli.conftest import Desk, Done, login
+from tests.cli.ports import kept_port
 from tests.services import Server
 
 
@@ -258,9 +260,10 @@ def test_an_org_that_is_away_is_named_and_each_object_has_its_run(bare: Desk) ->
     with Emulator(cases=200) as org:
         bare.settings = login(org)
         assert bare.run("pull", "User", "Account").code == 0
-    done = bare.run("pull", "User", "Account")
-    assert (done.code, f"all: UNREACHABLE: no connection to {org.url}" in done.out) == (1, True)
-    assert "Check the network" in done.out
-    status = bare.run("status", "--json").document()["objects"]
-    assert {status[name]["last_outcome"] for name in ("User", "Account")} == {"failed"}
-    assert "Check the network" in bare.run("doctor").out
+    with kept_port(urlsplit(org.url).port or 0):
+        done = bare.run("pull", "User", "Account")
+        assert (done.code, f"all: UNREACHABLE: no connection to {org.url}" in done.out) == (1, True)
+        assert "Check the network" in done.out
+        status = bare.run("status", "--json").document()["objects"]
+        assert {status[name]["last_outcome"] for name in ("User", "Account")} == {"failed"}
+        assert "Check the network" in bare.run("doctor").out

@@ -8,7 +8,7 @@ import subprocess
 import httpx
 import pytest
 
-from tests.cli.conftest import SCSYNC, Desk
+from tests.cli.conftest import PATIENCE, SCSYNC, Desk
 from tests.cli.test_daemon import running
 
 
@@ -31,9 +31,9 @@ def test_the_verb_serves_until_told(desk: Desk) -> None:
     ) as process:
         assert process.stdout
         url = json.loads(process.stdout.readline())["url"]
-        assert httpx.get(f"{url}/healthz").text == "ok\n"
+        assert httpx.get(f"{url}/healthz", timeout=PATIENCE).text == "ok\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 @pytest.mark.parametrize("words", [("console",), ("mcp", "--http")])
@@ -41,7 +41,7 @@ def test_systemd_hears_that_it_listens(desk: Desk, words: tuple[str, ...]) -> No
     """Not before: whatever is started after it may ask at once."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(desk.folder / "notify"))
-        systemd.settimeout(20)
+        systemd.settimeout(PATIENCE)
         with subprocess.Popen(
             [SCSYNC, *words, "--port", "0", "--json"],
             cwd=desk.folder,
@@ -54,20 +54,19 @@ def test_systemd_hears_that_it_listens(desk: Desk, words: tuple[str, ...]) -> No
                 assert systemd.recv(64) == b"READY=1"
                 assert process.stdout
                 url = json.loads(process.stdout.readline())["url"]
-                assert httpx.get(url, timeout=20).status_code < 500
+                assert httpx.get(url, timeout=PATIENCE).status_code < 500
             finally:
                 process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=PATIENCE) == 0
 
 
-def test_the_daemon_serves_it_too(desk: Desk) -> None:
+def test_the_daemon_serves_it_too(desk: Desk, port: int) -> None:
     """And goes without where the port is taken, saying so."""
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        desk.settings |= {"CONSOLE_PORT": str(port), "INTERVAL": "1", "OBJECTS": "User"}
-        with running(desk, "up", "--json") as wait:
-            wait(lambda line: line["event"] == "pull.finished")
-            assert "console.not_served" in (desk.folder / "log").read_text()
+    desk.settings |= {"CONSOLE_PORT": str(port), "INTERVAL": "1", "OBJECTS": "User"}
+    with socket.create_server(("127.0.0.1", port)), running(desk, "up", "--json") as wait:
+        wait(lambda line: line["event"] == "pull.finished")
+        assert "console.not_served" in (desk.folder / "log").read_text()
     with running(desk, "up", "--json") as wait:
         wait(lambda line: line["event"] == "pull.finished")
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE)
+        assert ready.status_code == 200

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulator.grants import SCOPES
 from emulator.server import Emulator
-from tests.cli.conftest import SCSYNC, Desk
+from tests.cli.conftest import PATIENCE, SCSYNC, Desk
+from tests.cli.ports import kept_port
 from tests.cli.test_daemon import pulled, running
 from tests.emulator.test_http_oauth import hidden, log_in
 
@@ -28,11 +29,10 @@ pathlib.Path({target!r}).write_text(sys.argv[1])
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def port() -> Iterator[int]:
+    """A loopback port that nobody else is given."""
+    with kept_port() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,10 @@ def written(key: rsa.RSAPrivateKey) -> bytes:
 
 def approve(org: Emulator, address: str, decision: str = "allow") -> str:
     """Do what a person does in the browser; give the address it is sent back to."""
-    page = log_in(org, httpx.get(address))
+    page = log_in(org, httpx.get(address, timeout=PATIENCE))
     form = {"request": hidden(page), "decision": decision}
-    answer = httpx.post(f"{org.url}/services/oauth2/approve", data=form)
+    url = f"{org.url}/services/oauth2/approve"
+    answer = httpx.post(url, data=form, timeout=PATIENCE)
     return str(answer.headers["location"])
 
 
@@ -117,9 +118,9 @@ def test_the_browser_comes_back_with_a_code(office: Desk, org: Emulator) -> None
         said_until(process, "waiting at")
         back = approve(org, opened.read_text())
         stranger = back.replace("state=", "state=not")
-        assert httpx.get(stranger).status_code == 404
-        assert httpx.get(back).status_code == 200
-        out, err = process.communicate(timeout=30)
+        assert httpx.get(stranger, timeout=PATIENCE).status_code == 404
+        assert httpx.get(back, timeout=PATIENCE).status_code == 200
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     linked = json.loads(out)
     assert linked["grant"] == "refresh_token"
@@ -133,7 +134,7 @@ def test_a_pasted_address_serves_as_well(office: Desk, org: Emulator) -> None:
         address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
         assert org.client_secret not in address
         assert parse_qs(urlsplit(address).query)["code_challenge_method"] == ["S256"]
-        out, err = process.communicate(approve(org, address) + "\n", timeout=30)
+        out, err = process.communicate(approve(org, address) + "\n", timeout=PATIENCE)
     assert process.returncode == 0, err
     assert f"org {org.org.id}" in out
     code = re.compile(r"aPrx|5Aep|" + org.client_secret)
@@ -156,7 +157,7 @@ def test_what_is_no_text_or_no_address_is_told_as_such(office: Desk) -> None:
         with start(office, *words, LC_ALL="C", PYTHONUTF8="0") as process:
             assert process.stdin
             process.stdin.buffer.write(given)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, said in err) == (2, True), err
         assert "foreseen" not in err
 
@@ -173,8 +174,8 @@ def test_a_visitor_who_hangs_up_is_not_spoken_of(office: Desk, org: Emulator, po
             reset = struct.pack("ii", 1, 0)
             visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
             visitor.sendall(b"GET / HTTP/1.1\r\nHost:")
-        assert httpx.get(approve(org, address)).status_code == 200
-        _, err = process.communicate(timeout=30)
+        assert httpx.get(approve(org, address), timeout=PATIENCE).status_code == 200
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert "Exception occurred" not in err
@@ -201,7 +202,7 @@ def test_a_denial_links_nothing(office: Desk, org: Emulator) -> None:
     """Exit 3, with what to do; no account is left behind."""
     with start(office, "--no-browser") as process:
         address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
-        _, err = process.communicate(approve(org, address, "deny") + "\n", timeout=30)
+        _, err = process.communicate(approve(org, address, "deny") + "\n", timeout=PATIENCE)
     assert process.returncode == 3
     assert "denied" in err
     assert "scsync link" in err
@@ -214,8 +215,8 @@ def test_an_app_without_the_refresh_scope_links_nothing(office: Desk, org: Emula
     try:
         with start(office, "--no-browser") as process:
             address = said_until(process, r"http\S+/services/oauth2/authorize\S+")
-            back = httpx.get(address).headers["location"]
-            _, err = process.communicate(f"{back}\n", timeout=30)
+            back = httpx.get(address, timeout=PATIENCE).headers["location"]
+            _, err = process.communicate(f"{back}\n", timeout=PATIENCE)
     finally:
         org.configure(scopes=list(SCOPES))
     assert (process.returncode, "scopes" in err) == (2, True), err

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from emulator.grants import FLOWS, SCOPES
 from emulator.server import Emulator
-from tests.cli.conftest import Desk, Done
+from tests.cli.conftest import PATIENCE, Desk, Done
 from tests.cli.test_link import approve, written
 from tests.emulator.callers import Clock, refresh
 from tests.emulator.test_http_oauth import log_in
@@ -114,12 +114,13 @@ def assertions_run_out(stage: Stage) -> None:
 
 def sent_back(_: Stage, address: str) -> str:
     """Follow an address that the org answers at once, without a page."""
-    return str(httpx.get(address).headers["location"])
+    return str(httpx.get(address, timeout=PATIENCE).headers["location"])
 
 
 def turned_away(stage: Stage, address: str) -> str:
     """Log in, and be sent back instead of being asked."""
-    return str(log_in(stage.org, httpx.get(address)).headers["location"])
+    page = httpx.get(address, timeout=PATIENCE)
+    return str(log_in(stage.org, page).headers["location"])
 
 
 def without(*names: str) -> Callable[[Stage, str], str]:
@@ -143,7 +144,7 @@ def spend(stage: Stage, back: str) -> None:
     code = dict(parse_qsl(urlsplit(back).query))["code"]
     form = {"grant_type": "authorization_code", "code": code}
     form |= {"client_id": stage.org.client_id, "client_secret": stage.org.client_secret}
-    httpx.post(f"{stage.org.url}/services/oauth2/token", data=form)
+    httpx.post(f"{stage.org.url}/services/oauth2/token", data=form, timeout=PATIENCE)
 
 
 def doing(**state: Any) -> Callable[[Stage], Done]:
@@ -171,9 +172,15 @@ def never_good(stage: Stage) -> Done:
     return stage.pull()
 
 
+def just_made(stage: Stage) -> Done:
+    """Come before the app has spread through Salesforce; an hour from now, not from the import."""
+    stage.app(active_at=time.time() + 3_600)
+    return stage.pull()
+
+
 def met_by_another(stage: Stage) -> Done:
     """Refresh at the moment somebody else does."""
-    stage.app(refresh_window=60)
+    stage.app(refresh_window=3_600)
     token = stage.desk.settings["REFRESH_TOKEN"]
     assert refresh(stage.org, refresh_token=token).status_code == 200
     return stage.pull()
@@ -279,7 +286,7 @@ SCENES = (
     Scene(
         "invalid_client_id",
         "client identifier invalid",
-        doing(active_at=time.time() + 3_600),
+        just_made,
         2,
         "10 to 20 minutes",
         "SCSYNC_CLIENT_ID",

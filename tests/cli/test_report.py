@@ -15,7 +15,9 @@ import pytest
 
 from emulator.server import Emulator
 from store.reports import CATALOG
+from tests.cli.ages import between_birthdays
 from tests.cli.conftest import Desk, Forks, login
+from tests.cli.outbox import store_of
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,8 @@ def read(
     shutil.copy(migrated_sqlite, folder / "scsync.db")
     desk = Desk(folder, forks, login(org))
     assert desk.run("pull").code == 0
+    with closing(store_of(desk)) as store:
+        between_birthdays(store)
     return desk
 
 

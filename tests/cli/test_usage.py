@@ -1,9 +1,11 @@
 """What everybody may rely on: help, exit codes, one line per error, JSON on stdout alone."""
 
+import os
+
 import pytest
 
 from cli.main import program
-from tests.cli.conftest import Desk
+from tests.cli.conftest import PATIENCE, Desk
 
 
 def verbs() -> list[tuple[str, ...]]:
@@ -76,12 +78,10 @@ def test_debug_shows_where_it_happened_wherever_it_stands(bare: Desk) -> None:
 
 def test_a_pipe_that_closes_early_is_no_error(desk: Desk) -> None:
     """`scsync schema | head -1` is quiet."""
-    process = desk.start("schema")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    said = process.stderr.read()
-    process.stderr.close()
-    process.wait(30)
+    reader, writer = os.pipe()
+    os.close(reader)  # before there is anything to read, however late we are
+    with os.fdopen(writer, "w") as gone:
+        process = desk.start("schema", stdout=gone)
+    _, said = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in said
     assert "BrokenPipe" not in said

@@ -20,12 +20,12 @@ from playwright.sync_api import Browser, Page
 
 from emulator.planting.people import DOMAIN
 from emulator.server import Emulator
-from tests.cli.conftest import Desk
+from tests.cli.conftest import PATIENCE, Desk
+from tests.cli.ports import kept_port
 from tests.cli.test_link import BROWSER, said_until, start, written
-from tests.services import free_port
 
 ACTIONS = "get_case,list_cases,update_case,create_case_comment"
-PATIENCE = 10_000  # ms for a page of a local server
+PAGE_PATIENCE = 60_000  # ms; bounds a wait for a page of a local server
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,9 @@ def org() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def port() -> int:
-    return free_port()
+def port() -> Iterator[int]:
+    with kept_port() as port:
+        yield port
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A browser without cookies; whatever its pages complain of fails the walk."""
     with chromium.new_context() as context:
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PAGE_PATIENCE)
         complaints: list[str] = []
         page.on("console", lambda one: complaints.append(one.text) if one.type == "error" else None)
         page.on("pageerror", lambda one: complaints.append(str(one)))
@@ -121,7 +122,7 @@ class Linking:
 
     def done(self) -> tuple[int, str, str]:
         with self._process as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE)
         return process.returncode, out, err
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+PATIENCE = 120_000  # ms: bounds a wait that ends as soon as what it waits for is there
 _GRAVE = frozenset({"serious", "critical"})
+
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -54,15 +58,20 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, base: str, *, width: int, scheme: str) -> Iterator[Visitor]:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,  # type: ignore[arg-type]
-    )
-    context.set_default_timeout(20_000)
-    visitor = Visitor(base, context)
+def opened(browser: Browser, **more: Any) -> Iterator[BrowserContext]:
+    """Open a browser without cookies, which waits as long as a busy machine takes."""
+    context = browser.new_context(**more)
+    context.set_default_timeout(PATIENCE)
     try:
-        yield visitor
+        yield context
     finally:
         context.close()
+
+
+@contextmanager
+def visiting(browser: Browser, base: str, *, width: int, scheme: str) -> Iterator[Visitor]:
+    view = {"width": width, "height": 900}
+    with opened(browser, viewport=view, color_scheme=scheme) as context:
+        visitor = Visitor(base, context)
+        yield visitor
     assert visitor.troubles == []

@@ -10,13 +10,15 @@ from console.serving import Serving
 from emulator.server import Emulator
 from tests.pipelines.push.ground import Place
 
+PATIENCE = 120.0  # s: bounds a wait that ends as soon as what it waits for is there
+
 
 @contextmanager
 def served(place: Place) -> Iterator[httpx.Client]:
     """Serve a place's console on a free port; hand out a client of it."""
     serving = Serving(place.app, port=0)
     thread = serving.start()
-    with httpx.Client(base_url=serving.url, timeout=30) as client:
+    with httpx.Client(base_url=serving.url, timeout=PATIENCE) as client:
         yield client
     serving.stop()
     thread.join()

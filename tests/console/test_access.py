@@ -15,6 +15,7 @@ from console.app import refuse_unscoped
 from console.serving import Serving
 from models.api_key import Scope
 from store import keys
+from tests.console.conftest import PATIENCE
 from tests.console.ground import BROWSER, ELSEWHERE, Bench, bearer, bench, csrf_of, login
 
 COOKIE = "scsync_session_8484"
@@ -296,7 +297,7 @@ def test_an_address_that_others_reach_is_served_once_there_is_a_key(ground: Benc
     serving = Serving(ground.app, host=everywhere, port=0)
     thread = serving.start()
     url = f"{serving.url.replace(everywhere, '127.0.0.1')}/v1/actions"
-    assert httpx.get(url).status_code == 401
-    assert httpx.get(url, headers=bearer(key)).status_code == 200
+    assert httpx.get(url, timeout=PATIENCE).status_code == 401
+    assert httpx.get(url, headers=bearer(key), timeout=PATIENCE).status_code == 200
     serving.stop()
     thread.join()

@@ -1,12 +1,11 @@
 """Answers of reports: made once for all who ask, kept, and made before anybody asks."""
 
 import re
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Barrier
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
@@ -36,15 +35,19 @@ def said(lines: Sequence[Mapping[str, Any]], event: str) -> int:
     return sum(line["event"] == event for line in lines)
 
 
+def nobody_fetches() -> bool:
+    return all(one.name != "reports" for one in enumerate_threads())
+
+
 @contextmanager
-def listening(store: Store, *, slow: float = 0.0) -> Iterator[Counter[str]]:
-    """Count what views are asked, each question so many seconds slower."""
+def listening(store: Store, *, until: Callable[[], bool] = lambda: True) -> Iterator[Counter[str]]:
+    """Count what views are asked, each question held up until it is so."""
     asked = Counter[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if name := ASKED.search(statement):
             asked[name[1]] += 1
-            time.sleep(slow)
+            eventually(until)
 
     event.listen(store.engine, "before_cursor_execute", note)
     try:
@@ -68,6 +71,7 @@ def test_an_answer_that_has_served_is_shown_while_the_next_is_fetched(
     first = ask()
     assert ask() is first
     eventually(lambda: ask() is not first)
+    eventually(nobody_fetches)  # whoever asks meanwhile gets the answer that is on its way
     answers.shown_for = 0.0
     assert ask() is not ask()
 
@@ -81,18 +85,29 @@ def test_a_quick_answer_is_never_old(place: Place, monkeypatch: pytest.MonkeyPat
     assert answers.get("agents_load", ()) is not answers.get("agents_load", ())
 
 
-def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
+def test_who_asks_the_same_at_once_waits_for_one_answer(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten people who open a large desk cost the store one question; what is wrong, all are told."""
-    answers, together = Answers(place.app.store), Barrier(10)
+    answers, waiting = Answers(place.app.store), list[int]()
+
+    class Awaited(Future[Answer]):
+        def result(self, timeout: float | None = None) -> Answer:
+            waiting.append(1)
+            return super().result(timeout)
+
+    monkeypatch.setattr("console.answers.Future", Awaited)
 
     def ask(where: Conditions) -> Answer | str:
-        together.wait(30)
         try:
             return answers.get("open_cases_by", where)
         except BadQuestion as error:
             return str(error)
 
-    with ThreadPoolExecutor(10) as pool, listening(place.app.store, slow=0.5) as asked:
+    def is_awaited() -> bool:
+        return len(waiting) == 9
+
+    with ThreadPoolExecutor(10) as pool, listening(place.app.store, until=is_awaited) as asked:
         good = [*pool.map(ask, [[("dimension", "status")]] * 10)]
         bad = [*pool.map(ask, [[("dimensoin", "status")]] * 10)]
     assert asked == {"open_cases_by": 1}
@@ -100,8 +115,9 @@ def test_who_asks_the_same_at_once_waits_for_one_answer(place: Place) -> None:
     assert all("dimensoin" in str(one) for one in bad)
 
 
-def test_the_first_who_looks_does_not_wait(place: Place) -> None:
+def test_the_first_who_looks_does_not_wait(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a view takes a second, the console has asked it before the page is opened."""
+    monkeypatch.setattr("console.answers._FRESH", 3_600.0)  # however slowly pages are opened
     with capture_logs() as lines, listening(place.app.store) as asked, browsing(place) as browser:
         eventually(lambda: said(lines, "console.warmed") == 1)
         assert asked.keys() == CATALOG.keys()

@@ -15,6 +15,7 @@ from models.action import ACTIONS
 from models.command import Command
 from models.outbox import CommandState
 from store import audit
+from tests.cli.ages import between_birthdays
 from tests.pipelines.push.ground import Place, create, update
 
 NOBODY = "7f0f4a5e-58a7-4a0e-9d2f-0c9f5a2f1a01"
@@ -310,6 +311,7 @@ def test_a_report_is_listed_read_and_filtered(http: TestClient, place: Place) ->
     """Each column with its meaning; pages follow each other; nonsense is refused."""
     for model in place.app.models:
         place.app.puller().pull(model)
+    between_birthdays(place.app.store)
     listed = http.get("/v1/reports").json()["reports"]
     assert all(column["meaning"] for one in listed for column in one["columns"])
     url = next(one["url"] for one in listed if one["name"] == "open_cases")

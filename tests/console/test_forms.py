@@ -13,6 +13,7 @@ from emulator.server import Emulator
 from models import by_name
 from store import descriptions
 from tests.console.browsing import pull
+from tests.console.chromium import opened
 from tests.console.conftest import served
 from tests.pipelines.push.ground import Place
 
@@ -55,9 +56,8 @@ def base(place: Place) -> Iterator[str]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context()
-    yield context.new_page()
-    context.close()
+    with opened(chromium) as context:
+        yield context.new_page()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from models.api_key import Scope
 from pipelines.cycle import Cycle
 from store import accounts, audit
 from tests.console.browsing import BROWSER, HERE, Browser, browsing
+from tests.console.conftest import PATIENCE
 from tests.console.ground import ELSEWHERE, bearer, bench
 from tests.emulator.test_http_oauth import hidden, log_in
 from tests.pipelines.push.ground import Place
@@ -53,10 +54,10 @@ def begun(page: str) -> str:
 
 def approved(org: Emulator, address: str, decision: str = "allow") -> str:
     """Log in there and decide; give the path that the browser is sent back to."""
-    page = log_in(org, httpx.get(address))
+    page = log_in(org, httpx.get(address, timeout=PATIENCE))
     form = {"request": hidden(page), "decision": decision}
-    back = httpx.post(f"{org.url}/services/oauth2/approve", data=form).headers["location"]
-    parts = urlsplit(str(back))
+    answer = httpx.post(f"{org.url}/services/oauth2/approve", data=form, timeout=PATIENCE)
+    parts = urlsplit(str(answer.headers["location"]))
     assert address.startswith(org.url)
     assert parse_qs(urlsplit(address).query)["redirect_uri"] == [
         f"{parts.scheme}://{parts.netloc}{parts.path}"

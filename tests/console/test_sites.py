@@ -1,11 +1,11 @@
 """Whoever comes to the console from another site, in a real browser, which shows no cookie there."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
@@ -14,6 +14,7 @@ from console.serving import Serving
 from emulator.server import Emulator
 from models.api_key import EVERY_SCOPE
 from store import keys
+from tests.console import chromium as windows
 from tests.console.ground import Bench, bench
 from tests.pipelines.push.ground import Place
 from worker.app import App
@@ -45,16 +46,16 @@ def elsewhere() -> Iterator[str]:
 
 
 @contextmanager
-def closed(app: App, port: int = 0) -> Iterator[str]:
+def closed(app: App) -> Iterator[str]:
     """Serve a console that asks for a key."""
     app.settings = app.settings.model_copy(update={"proxy_user_header": "X-User"})
-    with opened(app, port) as url:
+    with opened(app) as url:
         yield url
 
 
 @contextmanager
-def opened(app: App, port: int = 0) -> Iterator[str]:
-    serving = Serving(app, port=port)
+def opened(app: App) -> Iterator[str]:
+    serving = Serving(app, port=0)
     thread = serving.start()
     yield serving.url
     serving.stop()
@@ -69,9 +70,8 @@ def desk(sqlite_store_url: str) -> Iterator[Bench]:
 
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context()
-    yield context
-    context.close()
+    with windows.opened(chromium) as context:
+        yield context
 
 
 def log_in(context: BrowserContext, url: str, key: str) -> None:
@@ -137,12 +137,11 @@ def test_whoever_links_comes_back_to_their_session(
     context: BrowserContext, sqlite_store_url: str
 ) -> None:
     """From the button through the org's login to the account, which says that it is linked."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    console = f"http://localhost:{port}"
-    with Emulator(cases=1, redirect_uris=(f"{console}/accounts/callback",)) as org:
+    with Emulator(cases=1) as org:
         place = Place(org, sqlite_store_url, refresh_token=None)
-        with closing(place.app), closed(place.app, port):
+        with closing(place.app), closed(place.app) as served:
+            console = f"http://localhost:{urlsplit(served).port}"
+            org.configure(redirect_uris=[f"{console}/accounts/callback"])
             with place.app.store.begin() as tx:
                 key = keys.make(tx, "ada", EVERY_SCOPE, now=place.clock())
             log_in(context, console, key)

@@ -1,13 +1,14 @@
 """An open page whose console is gone, or whose session has ended, does not go on saying what it said."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from console.serving import Serving
 from store import keys
+from tests.console.chromium import opened
 from tests.console.ground import Bench
 
 STALE = "#stale"
@@ -20,20 +21,12 @@ def desk(sqlite_store_url: str) -> Iterator[Bench]:
         yield bench
 
 
-@contextmanager
-def opened(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context()
-    try:
-        yield context.new_page()
-    finally:
-        context.close()
-
-
 def test_a_console_that_is_gone_is_told_on_its_pages(chromium: Browser, desk: Bench) -> None:
     """Since when, in plain sight and to whoever listens; nothing is green any more."""
     serving = Serving(desk.app, port=0)
     thread = serving.start()
-    with opened(chromium) as page:
+    with opened(chromium) as context:
+        page = context.new_page()
         page.goto(serving.url)
         page.evaluate("refresh()")
         expect(page.locator(STALE)).to_be_empty()
@@ -59,7 +52,8 @@ def test_a_session_that_has_ended_is_told_and_heals(chromium: Browser, desk: Ben
     desk.app.settings = desk.app.settings.model_copy(update={"proxy_user_header": "X-User"})
     serving = Serving(desk.app, port=0)
     thread = serving.start()
-    with opened(chromium) as page:
+    with opened(chromium) as context:
+        page = context.new_page()
         page.goto(f"{serving.url}/reports")
         page.get_by_label("Key").fill(key)
         page.get_by_role("button", name="Log in").click()

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from sqlalchemy import create_engine, text
 from emulator.server import Emulator
 from models import CATALOG as OBJECTS
 from store.reports import CATALOG
-from tests.console.chromium import Visitor, visiting
+from tests.cli.ports import kept_port
+from tests.console.chromium import Visitor, opened, visiting
 from tests.worker.conftest import eventually
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
@@ -46,7 +46,6 @@ MANY_BARS = """() => {
   const names = Chart.getChart(canvas).scales.y;
   return [names.getLabelItems().length, names.height];
 }"""
-PATIENCE = 20_000  # ms: bounds a wait that ends as soon as what it waits for is there
 
 
 @dataclass
@@ -59,7 +58,7 @@ class Site:
 
     def insert(self, record_id: str, **fields: Any) -> str:
         """Have another program ask for a change, by plain SQL."""
-        engine = create_engine(self.database)
+        engine = create_engine(self.database, connect_args={"timeout": 60})
         with engine.begin() as tx:
             made = tx.execute(
                 text(
@@ -82,9 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Ite
     """One daemon for the whole walk; what it says goes to a file."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "scsync.db").write_bytes(migrated_sqlite.read_bytes())
-    with Emulator(cases=200) as org, socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-        free.close()
+    with Emulator(cases=200) as org, kept_port() as port:
         kept = {name: value for name, value in os.environ.items() if "SCSYNC_" not in name}
         login = {
             "SCSYNC_LOGIN_URL": org.url,
@@ -109,7 +106,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Ite
             database = f"sqlite:///{folder / 'scsync.db'}"
             yield Site(org, f"http://127.0.0.1:{port}", database)
             daemon.send_signal(signal.SIGTERM)
-            assert daemon.wait(timeout=20) == 0
+            assert daemon.wait(timeout=60) == 0
 
 
 @pytest.fixture
@@ -128,7 +125,7 @@ def wait_for_rows(visitor: Visitor) -> None:
     """Stay on the overview, which renews itself, until the first pull is through."""
     visitor.go("/")
     everything = visitor.page.locator("#objects .pill", has_text="fresh")
-    expect(everything).to_have_count(len(OBJECTS), timeout=PATIENCE)
+    expect(everything).to_have_count(len(OBJECTS))
 
 
 def test_a_change_is_proposed_and_arrives_in_the_org(
@@ -145,7 +142,7 @@ def test_a_change_is_proposed_and_arrives_in_the_org(
     page.get_by_role("button", name="Propose").click()
     expect(page.get_by_text("Accepted: here is how it fares.")).to_be_visible()
     # The page renews itself.
-    expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
+    expect(page.locator("#state .pill")).to_have_text("applied")
     assert site.subject(case_ids[0]) == "Proposed by clicks"
     page.get_by_role("link", name="Its record").click()
     expect(page.locator("h1")).to_contain_text("Proposed by clicks")
@@ -162,20 +159,20 @@ def test_a_command_is_edited_retried_and_discarded_by_clicks(
     last = site.insert(case_ids[3], Subjct="Misspelt")
     for command_id in (mended, again, last):
         page = visitor.go(f"/commands/{command_id}")
-        expect(page.locator("#state .pill")).to_have_text("rejected", timeout=PATIENCE)
+        expect(page.locator("#state .pill")).to_have_text("rejected")
 
     page = visitor.go(f"/commands/{mended}")
     page.get_by_label("Subject").fill("Edited by clicks")
     page.get_by_role("button", name="Save and send").click()
     expect(page.get_by_text("Changed, and returned to the queue.")).to_be_visible()
-    expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
+    expect(page.locator("#state .pill")).to_have_text("applied")
     assert site.subject(case_ids[1]) == "Edited by clicks"
 
     site.org.act("undelete", sobject="Case", ids=[case_ids[2]])
     visitor.go(f"/commands/{again}")
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("1 returned to the queue.")).to_be_visible()
-    expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
+    expect(page.locator("#state .pill")).to_have_text("applied")
     assert site.subject(case_ids[2]) == "Retried by clicks"
 
     visitor.go("/commands/causes")
@@ -197,7 +194,7 @@ def test_a_cause_is_edited_by_clicks(
     with visiting(chromium, site.base, width=width, scheme="light") as visitor:
         for command_id in ids:
             page = visitor.go(f"/commands/{command_id}")
-            expect(page.locator("#state .pill")).to_have_text("rejected", timeout=PATIENCE)
+            expect(page.locator("#state .pill")).to_have_text("rejected")
         page = visitor.go("/commands/causes")
         row = page.locator("tr", has_text="did you mean Subject").first
         row.get_by_text("Edit", exact=True).click()
@@ -209,7 +206,7 @@ def test_a_cause_is_edited_by_clicks(
         expect(page.get_by_text("changed, and returned to the queue")).to_be_visible()
         for command_id, (case_id, said) in zip(ids, mine.items(), strict=True):
             page = visitor.go(f"/commands/{command_id}")
-            expect(page.locator("#state .pill")).to_have_text("applied", timeout=PATIENCE)
+            expect(page.locator("#state .pill")).to_have_text("applied")
             assert site.subject(case_id) == said
 
 
@@ -224,7 +221,7 @@ def test_every_page_can_be_used_by_everybody(
         command_id = site.insert(case_ids[5], Subjct="For a look")
         last = f"/commands/{command_id}"
         visitor.go(last)
-        expect(visitor.page.locator("#state .pill")).to_have_text("rejected", timeout=PATIENCE)
+        expect(visitor.page.locator("#state .pill")).to_have_text("rejected")
         more = CATALOG if width > 1000 else ()
         reports = [f"/reports/{name}" for name in more if f"/reports/{name}" not in PAGES]
         for path in (*PAGES, *reports, f"/records/Case/{case_ids[5]}", last):
@@ -286,11 +283,10 @@ def test_the_keyboard_leads_through_a_page(visitor: Visitor) -> None:
 
 def test_pages_work_without_a_script(chromium: Browser, site: Site) -> None:
     """Figures stand in tables, forms are forms."""
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(f"{site.base}/objects/Case")
-    page.get_by_role("button", name="Pull now").click()
-    expect(page.get_by_text("A pull was asked for")).to_be_visible()
-    expect(page.locator(".chart").first).to_be_hidden()
-    expect(page.get_by_role("table", name="How long runs took")).to_be_visible()
-    context.close()
+    with opened(chromium, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{site.base}/objects/Case")
+        page.get_by_role("button", name="Pull now").click()
+        expect(page.get_by_text("A pull was asked for")).to_be_visible()
+        expect(page.locator(".chart").first).to_be_hidden()
+        expect(page.get_by_role("table", name="How long runs took")).to_be_visible()

@@ -99,9 +99,9 @@ def test_a_key_belongs_to_one_user(org, api, key):
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_first_attempt_under_way_is_a_conflict(org, api, key):
+def test_a_first_attempt_under_way_is_a_conflict(org, api, key, let_go):
     """409 until it is answered, though it is only on its way; then its answer."""
-    org.fault(match={"path": URL}, do={"delay": 0.6})
+    org.fault(match={"path": URL}, do={"delay": 0.6})  # in fact until we let go
     with ThreadPoolExecutor() as pool:
         first = pool.submit(api.post, URL, json=CASE, headers=key)
         while not org.faults()[0]["hits"]:
@@ -109,6 +109,7 @@ def test_a_first_attempt_under_way_is_a_conflict(org, api, key):
         meanwhile = api.post(URL, json=CASE, headers=key)
         assert refusal(meanwhile) == (409, "IDEMPOTENCY_KEY_IN_USE")
         assert meanwhile.headers["retry-after"] == "1"
+        let_go()
         assert first.result().status_code == 201
     assert api.post(URL, json=CASE, headers=key).content == first.result().content
     assert writes(org) == [("create", "Case")]

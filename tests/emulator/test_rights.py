@@ -43,7 +43,7 @@ def agent(org):
     """An agent who owns cases, to be given rights."""
     agents = org.run(lambda it: it.query_rows("SELECT Id FROM User WHERE IsActive = true"))
     owned = org.run(lambda it: it.query_rows("SELECT OwnerId FROM Case"))
-    user_id = next(iter({row["OwnerId"] for row in owned} & {row["Id"] for row in agents}))
+    user_id = min({row["OwnerId"] for row in owned} & {row["Id"] for row in agents})
     name = org.run(lambda it: it.retrieve("User", user_id, ["Username"]))["Username"]
 
     def stand(**changes):

@@ -33,7 +33,7 @@ def token(secure):
         "client_secret": secure.client_secret,
     }
     url = f"{secure.url}/services/oauth2/token"
-    return requests.post(url, data=form, verify=secure.ca_file, timeout=10).json()
+    return requests.post(url, data=form, verify=secure.ca_file, timeout=60).json()
 
 
 @pytest.fixture

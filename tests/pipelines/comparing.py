@@ -14,6 +14,7 @@ from models.sobject import SObject
 from store.engine import Store
 
 Rows = dict[str, dict[str, Any]]
+PATIENCE = 120.0  # s: bounds a hang; httpx's own five seconds would be a judgement on the machine
 
 # What time alone changes, without a stamp: two readings may differ however close they are.
 BY_THE_MINUTE = {"CaseMilestone": {"IsViolated"}}
@@ -98,9 +99,12 @@ def _session(org: Emulator) -> httpx.Client:
         "client_id": org.client_id,
         "client_secret": org.client_secret,
     }
-    token = httpx.post(f"{org.url}/services/oauth2/token", data=form).json()["access_token"]
+    answer = httpx.post(f"{org.url}/services/oauth2/token", data=form, timeout=PATIENCE)
+    token = answer.json()["access_token"]
     return httpx.Client(
-        base_url=f"{org.url}/services/data/v67.0/", headers={"Authorization": f"Bearer {token}"}
+        base_url=f"{org.url}/services/data/v67.0/",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=PATIENCE,
     )
 
 

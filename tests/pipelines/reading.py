@@ -28,19 +28,12 @@ from salesforce.oauth import AppCredentials
 from store import runs, watermarks
 from store.engine import Store
 from tests.emulator.test_http_oauth import approved, exchange
+from tests.pipelines.push.ground import Clock
+
+__all__ = ["API_VERSION", "SETTLE", "Clock", "Reader", "after_pages", "approve_again"]
 
 API_VERSION = "67.0"
 SETTLE = timedelta(seconds=5)
-
-
-class Clock:
-    """The real time, moved ahead on demand."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
 
 
 class Reader:
@@ -76,7 +69,7 @@ class Reader:
         return Linker(http=http, **{**given, **more})
 
     def http(self) -> httpx.Client:
-        return httpx.Client(timeout=30)
+        return httpx.Client(timeout=120)
 
     def vault(self, cipher: Fernet | None = None) -> AccountVault:
         return AccountVault(self.store, "default", cipher=cipher or self.cipher, clock=self.clock)

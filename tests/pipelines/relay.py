@@ -48,7 +48,7 @@ def relay(target: str, rewrite: Rewrite, *, dated: bool = True) -> Iterator[str]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=120) as http:
         thread.start()
         try:
             yield url

@@ -19,6 +19,7 @@ CASE = by_name("Case")
 def store(sqlite_store_url: str) -> Iterator[Store]:
     with closing(Store(sqlite_store_url)) as store:
         yield store
+        eventually(lambda: "counts" not in {one.name for one in threading.enumerate()})
 
 
 def insert(store: Store, record_id: str) -> None:
@@ -74,7 +75,7 @@ def test_many_who_ask_cost_one_count(store: Store, monkeypatch: pytest.MonkeyPat
 
     def slowly(_tx: object, model: object) -> tuple[int, int]:
         begun.append(model)
-        may_end.wait(10)
+        may_end.wait(120)
         return (7, 0)
 
     monkeypatch.setattr(counted.records, "count", slowly)

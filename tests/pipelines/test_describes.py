@@ -1,6 +1,7 @@
 """Describes are asked for seldom, remembered in the store, and renewed when they may have aged."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -34,9 +35,12 @@ def test_an_aged_describe_is_asked_for_by_date(reader: Reader) -> None:
     assert len(_asked(reader)) == asked
 
 
-def test_a_change_in_the_very_second_of_a_describe_is_seen(sqlite_reader: Reader) -> None:
+def test_a_change_in_the_very_second_of_a_describe_is_seen(
+    reader_of: Callable[..., Reader],
+) -> None:
     """Conditional headers have whole seconds: a field added right afterwards is not lost."""
-    reader = sqlite_reader
+    now = datetime.now(UTC)
+    reader = reader_of(cases=20, clock=lambda: now)
     reader.describes.get("Asset")
     field = {"name": "Mood__c", "type": "string", "length": 40}
     reader.org.control("POST", "fields", {"sobject": "Asset", "add": field})

@@ -1,10 +1,10 @@
 """A refresh whose answer is lost: under rotation the spent token is never sent again."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from emulator.server import Emulator
 from models.linked_account import AccountState
 from pipelines.vault import AccountVault
+from salesforce import refresh
 from salesforce.errors import GrantDead, Unavailable
 from salesforce.grants import RefreshToken
 from salesforce.vault import LEASE, Token
@@ -145,18 +146,24 @@ def test_who_dies_after_sending_leaves_word_of_it(reader: Reader) -> None:
     assert asked(reader.org, TOKEN) == refreshes
 
 
-def test_who_wakes_with_the_answer_in_hand_is_waited_for(reader: Reader) -> None:
+def test_who_wakes_with_the_answer_in_hand_is_waited_for(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A machine that slept through its lease: nobody is bothered, and nobody sees an error."""
     reader.client.limits()
     reader.org.expire_sessions()
     sleeper, renewed = stand_still(reader, "sleeper")
     before = asked(reader.org, INTROSPECT)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(reader.client.limits)
-        while asked(reader.org, INTROSPECT) == before:
-            time.sleep(0.01)
+    told = []
+
+    def wake(_: float) -> None:
+        """Come back while the other one waits, having heard that the token is spent."""
+        told.append(asked(reader.org, INTROSPECT))
         sleeper.store(renewed)
-        assert waiting.result()
+
+    monkeypatch.setattr(refresh, "time", SimpleNamespace(sleep=wake))
+    assert reader.client.limits()
+    assert told == [before + 1]
     with reader.store.read() as tx:
         assert incidents.still_open(tx) == []
 

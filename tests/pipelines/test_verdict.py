@@ -28,9 +28,12 @@ OBJECTS = "Case,CaseMilestone,User"
 
 @pytest.fixture
 def desk(sqlite_store_url: str) -> Iterator[Bench]:
-    """A linked account that has read everything but milestones a moment ago."""
+    """A linked account that has read everything but milestones a moment ago.
+
+    Its clock moves on demand alone: what is said of minutes does not hang on the machine.
+    """
     bench = Bench(sqlite_store_url, objects=OBJECTS)
-    with closing(bench.app):
+    with closing(bench.app), bench.clock.stopped():
         with bench.app.store.begin() as tx:
             tx.exec_driver_sql(
                 "INSERT INTO scsync_accounts (name, state, login_url, version, grant_kind)"

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,12 @@ from emulator.server import Emulator
 from models import CATALOG
 from store.engine import Store
 from tests.cli.conftest import login
+from tests.system.processes import PATIENCE
 
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 LEASES = ("scsync_watermarks", "scsync_backfills", "scsync_slices", "scsync_accounts")
 
 
@@ -71,6 +77,7 @@ class Ground:
 
     def expire_leases(self) -> None:
         """Let the time pass that a dead process's leases last."""
+        self._outlast()
         past = datetime.now(UTC) - timedelta(minutes=10)
         with closing(Store(self.url)) as store, store.begin() as tx:
             moment = past.strftime("%Y-%m-%dT%H:%M:%S.000Z") if store.is_sqlite else past
@@ -81,6 +88,17 @@ class Ground:
                     f"UPDATE {table} SET {column} = {mark} WHERE {column} IS NOT NULL",  # noqa: S608
                     (moment,),
                 )
+
+    def _outlast(self) -> None:
+        """Wait until PostgreSQL has seen that the killed are gone: it ends what they had begun."""
+        with closing(Store(self.url)) as store:
+            deadline = time.monotonic() + PATIENCE
+            while not store.is_sqlite:
+                with store.read() as tx:
+                    if not tx.exec_driver_sql(_OTHERS).scalar():
+                        return
+                assert time.monotonic() < deadline, "somebody is still connected"
+                time.sleep(0.01)
 
     def look(self) -> int:
         """See that no row went away or became older than it was; give how many there are."""

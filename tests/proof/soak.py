@@ -28,7 +28,7 @@ from tests.system.processes import PATIENCE, Site
 from worker.app import App
 
 STALLED = 150.0  # s without a command finished; a spent limit alone takes ninety
-_CAUGHT_UP = 60.0  # s: for the pulls to bring what was not read back
+_CAUGHT_UP = 120.0  # s: for the pulls to bring what was not read back
 _EACH_BY_SQL = 3
 
 

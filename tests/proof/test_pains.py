@@ -299,9 +299,16 @@ MOMENTS = (
 )
 
 
+def _from_noon_on() -> Callable[[], datetime]:
+    """Begin a day's work at noon: a status by date changes at midnight, without a stamp."""
+    now = datetime.now(UTC)
+    ahead = now.replace(hour=12, minute=0) - now
+    return lambda: datetime.now(UTC) + ahead
+
+
 def test_dates_in_three_zones(database_url: str, tmp_path: Path) -> None:
     """Pain 22: wherever the process runs, also over DST, no date and no instant moves."""
-    with Emulator(cases=200) as org:
+    with Emulator(cases=200, clock=_from_noon_on()) as org:
         for name, kind in (("Due__c", "date"), ("Seen__c", "datetime")):
             org.control("POST", "fields", {**CASE, "add": {"name": name, "type": kind}})
         for moment in MOMENTS:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ORG = "00D000000000001EAA"
 IDENTITY = f"https://login.salesforce.com/id/{ORG}/005000000000001AAA"
+HELD_MOST = 15.0  # s; clients hang up on a token endpoint after twenty
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
 
@@ -57,7 +58,7 @@ class Desk:
         self.refresh_token = refresh_token
         self.access_token: str | None = "00D!first"
         self.refreshes = 0
-        self.delay = 0.0
+        self.hold_until: Callable[[], bool] = lambda: True
         self.rotates = True
         self.dead = False
         self.org = ORG
@@ -67,12 +68,18 @@ class Desk:
 
     def answer(self, url: str, seen: Seen) -> Answer:
         form = {k: v[0] for k, v in parse_qs(seen.body.decode(), keep_blank_values=True).items()}
-        time.sleep(self.delay)
+        self._hold()
         with self._lock:
             self.forms.append(form)
             if self.refusals:
                 return self.refusals.pop(0)
             return self._grant(url, form)
+
+    def _hold(self) -> None:
+        """Let come whoever is to come meanwhile, however long they take."""
+        deadline = time.monotonic() + HELD_MOST
+        while not self.hold_until() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _grant(self, url: str, form: dict[str, str]) -> Answer:
         if form["grant_type"] == "refresh_token" and form["refresh_token"] != self.refresh_token:
@@ -95,6 +102,11 @@ class Desk:
         return Answer(200, body)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with the usual 5, of thirty at once some would knock again later
+
+
 class ScriptedOrg:
     """Runs on a free port; scripted answers go first come first served, by method and path."""
 
@@ -102,8 +114,7 @@ class ScriptedOrg:
         self.desk = Desk("refresh0")
         self.seen: list[Seen] = []
         self.script: list[tuple[str, re.Pattern[str], Answer | Callable[[Seen], Answer]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property

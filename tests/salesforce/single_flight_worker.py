@@ -14,7 +14,7 @@ from tests.salesforce.vaults import FileVault
 
 def main(path: str, url: str, role: str) -> None:
     if role == "lease":
-        vault = FileVault(Path(path), 1.0)
+        vault = FileVault(Path(path), 60)
         vault.lease(vault.current().version, "victim")
         print("leased", flush=True)  # noqa: T201 - the test waits for this line
         time.sleep(600)

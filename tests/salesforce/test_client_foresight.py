@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,6 +21,7 @@ from tests.salesforce.vaults import MemoryVault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LIFE = 7_200.0  # s, of a session here
 
 
@@ -62,7 +64,8 @@ class Traveller:
 
 @pytest.fixture
 def org() -> Iterator[Emulator]:
-    with Emulator(cases=1) as emulator:
+    """An org in which, as with us, time passes only where a test says so."""
+    with Emulator(cases=1, clock=lambda: NOON) as emulator:
         yield emulator
 
 

@@ -1,7 +1,7 @@
 """Record ids in both their forms."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salesforce.ids import is_id, key_prefix, to_18
@@ -24,6 +24,7 @@ def test_the_check_characters_are_salesforces(short, check):
     assert to_18(short + check) == short + check
 
 
+@settings(deadline=None, database=None)
 @given(SHORT, SHORT)
 def test_two_ids_that_differ_in_case_only_differ_in_their_long_form(one, other):
     """That is what the long form is for: it can be compared without regard to case."""

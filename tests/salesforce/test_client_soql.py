@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salesforce import soql
@@ -44,6 +44,7 @@ def test_each_kind_of_value_has_one_literal(value, text):
     assert soql.literal(value) == text
 
 
+@settings(deadline=None, database=None)
 @given(st.text())
 def test_no_text_leaves_its_quotes(text):
     """Undoing the escapes of what stands between the quotes gives the text back, for any text."""

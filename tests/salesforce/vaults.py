@@ -84,6 +84,7 @@ class FileVault:
     def __init__(self, path: Path, lease_seconds: float) -> None:
         self._path = path
         self._lease_seconds = lease_seconds
+        self.ahead = 0.0  # s: how much later it is here than by the machine's clock
 
     def create(self, token: Token) -> None:
         with self._transaction() as db:
@@ -101,7 +102,7 @@ class FileVault:
         return replace(msgspec.json.decode(text, type=Token), version=version)
 
     def lease(self, seen_version: int, owner: str) -> Lease | None:
-        now = time.time()
+        now = time.time() + self.ahead
         with self._transaction() as db:
             won = db.execute(
                 "UPDATE vault SET owner = ?, until = ? WHERE version = ? AND until < ?",
@@ -142,7 +143,7 @@ class FileVault:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as db:
+        with closing(sqlite3.connect(self._path, timeout=120, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")

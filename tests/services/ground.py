@@ -5,10 +5,13 @@ import pwd
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+GONE_WITHIN = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,18 @@ def throwaway_directory(account: Account | None = None) -> Iterator[Path]:
             os.chown(directory, account.uid, account.gid)
         yield directory
     finally:
-        shutil.rmtree(directory)
+        _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    """Remove it, though what a killed server had started may write to it for a moment yet."""
+    deadline = time.monotonic() + GONE_WITHIN
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            shutil.rmtree(directory)
+            return
+        time.sleep(0.05)
+    shutil.rmtree(directory)
 
 
 def _root_for(account: Account | None) -> Path:

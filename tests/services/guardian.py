@@ -11,10 +11,11 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 5.0  # seconds between asking an orphan to stop and killing it
+PATIENCE = 30.0  # seconds between asking an orphan to stop and killing it
 POLL = 0.05  # seconds until the server's own end is noticed
 
 
@@ -64,7 +65,12 @@ def bury(server: "subprocess.Popen[bytes]", spec: dict[str, Any]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
-    shutil.rmtree(spec["directory"], ignore_errors=True)
+    # What a killed server has started leaves a moment after it, and may write until then.
+    for _ in range(round(PATIENCE / POLL)):
+        shutil.rmtree(spec["directory"], ignore_errors=True)
+        if not Path(spec["directory"]).exists():
+            return
+        time.sleep(POLL)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,31 @@
 """A server the suite may start, stop, kill and start again."""
 
+import fcntl
 import json
+import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.services.ground import Account
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 READY_WITHIN = 60.0  # seconds; a loaded two-core machine, not a healthy one, sets it
-STOPPED_WITHIN = 30.0
+STOPPED_WITHIN = 60.0
 LOG_TAIL = 2000  # characters of the server's own words in an error
 # Below the ephemeral ranges of Linux and macOS, so that no outgoing connection
 # takes the port while the server is stopped.
 PORTS = range(20_000, 32_000)
+_ours: set[int] = set()
 
 
 class ServiceFailedError(Exception):
@@ -28,8 +33,8 @@ class ServiceFailedError(Exception):
 
 
 def free_port() -> int:
-    """Find a loopback port that nobody listens on."""
-    for port in random.sample(PORTS, k=200):
+    """Find a loopback port that nobody listens on, and no other run of tests is given."""
+    for port in filter(_reserved, random.sample(PORTS, k=200)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -41,6 +46,28 @@ def free_port() -> int:
                 continue
             return port
     raise ServiceFailedError("no free loopback port among 200 tried")
+
+
+def _reserved(port: int) -> bool:
+    """Lock a port's byte of a file that all runs of tests share, until this process ends.
+
+    Before its server listens, and while it is stopped, a port looks free to whoever tries it.
+    """
+    if port in _ours:  # which the lock of a process does not keep from the process itself
+        return False
+    try:
+        fcntl.lockf(_book(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _ours.add(port)
+    return True
+
+
+@cache
+def _book() -> int:
+    """Open the file once: to close it would give up all locks."""
+    path = Path(tempfile.gettempdir(), f"scsync-test-ports-{os.geteuid()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 @dataclass(kw_only=True)

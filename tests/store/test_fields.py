@@ -22,6 +22,7 @@ from models.columns import Kind
 from store import fields
 from store.engine import Store
 
+fields._PATIENCE = "60s"  # the other may be slow to commit what it has added
 store = Store(sys.argv[1])
 sys.stdout.write("ready\\n")
 sys.stdout.flush()
@@ -76,10 +77,10 @@ def test_a_table_in_use_does_not_hold_everybody_up(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some patience the addition gives way, so that readers behind it go on."""
-    monkeypatch.setattr(fields, "_PATIENCE", "100ms")
     with closing(Store(postgres_url)) as store:
         migrate.upgrade(store)
-        with store.read() as reading:
+        with monkeypatch.context() as patch, store.read() as reading:
+            patch.setattr(fields, "_PATIENCE", "100ms")
             reading.exec_driver_sql("SELECT 1 FROM cases")
             with pytest.raises(fields.TableBusy), store.begin() as tx:
                 fields.add_columns(tx, Case, [("late__c", Kind.TEXT)])

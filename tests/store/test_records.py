@@ -70,10 +70,15 @@ def test_unchanged_rows_cost_postgresql_no_version_and_no_log(postgres_store: St
             return tuple(versions), int(written.scalar_one())
 
     versions, before = state()
-    assert put(postgres_store, *page, read_at=at(60)) == 0
-    again, after = state()
-    assert again == versions
-    assert after - before < 100_000  # writing the page takes some 700 kB
+    costs = []
+    for seconds in (60, 61, 62):
+        assert put(postgres_store, *page, read_at=at(seconds)) == 0
+        again, after = state()
+        assert again == versions
+        costs.append(after - before)
+        before = after
+    # The log is the whole server's, and a checkpoint or autovacuum may fall into one of them.
+    assert min(costs) < 100_000  # writing the page takes some 700 kB
 
 
 def test_columns_that_are_not_named_keep_what_they_hold(store: Store) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,13 +28,6 @@ def eventually(is_so: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def free_port() -> int:
-    """Find a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        found: int = server.getsockname()[1]
-        return found
-
-
 @dataclass
 class Process:
     """One running `scsync`, its output in a file."""
@@ -59,9 +51,9 @@ class Process:
         self.popen.wait()
 
     def terminate(self) -> int:
-        """Ask it to stop, and give the exit code; the contract is ten seconds."""
+        """Ask it to stop, and give the exit code."""
         self.popen.send_signal(signal.SIGTERM)
-        return self.popen.wait(timeout=10)
+        return self.popen.wait(PATIENCE)
 
 
 @dataclass
@@ -148,9 +140,9 @@ class Remote:
                 told[entry["id"]].append(entry["fields"]["Subject"])
         return told
 
-    def control(self, path: str, body: Any = None) -> Any:
+    def control(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         """Ask a control endpoint, or, given something to say, tell it that."""
-        method = "GET" if body is None else "POST"
+        method = method or ("GET" if body is None else "POST")
         url = f"{self.url}/emulator/{path}"
         answer = httpx.request(method, url, json=body, timeout=60)
         return answer.raise_for_status().json()

@@ -33,7 +33,8 @@ from store import findings
 from store.engine import Store
 from tests.pipelines.push.ground import Clock
 from tests.receiver import Receiver, Told, receiving
-from tests.system.processes import Site, eventually, free_port
+from tests.services import free_port
+from tests.system.processes import Site, eventually
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/prometheus/rules.yml"

@@ -10,14 +10,19 @@ from emulator.server import Emulator
 from pipelines.vault import AccountVault
 from tests.pipelines.push.ground import Place, update
 from tests.system.processes import Site, eventually, in_order
+from worker.daemon import _LAST_CALL, GRACE_MS
 
 ROUNDS = 12
+HANGS = {"delay": 600, "drop": "before"}
+"""For longer than anybody waits here."""
 
 
 def prepared(place: Place, site: Site) -> list[str]:
     """Submit some commands on some cases, and have the org answer slowly."""
     cases = [place.case() for _ in range(10)]
     place.submit(*(update(case, Subject=f"{n:02}") for n in range(ROUNDS) for case in cases))
+    # However late the daemon is stopped, it has not done everything: the last is never answered.
+    place.org.fault(match={"body": f'"{ROUNDS - 1:02}"'}, every=1, do=HANGS)
     place.org.fault(match={"method": "PATCH"}, every=1, do={"delay": 0.7})
     site.use(place.app.settings)
     return cases
@@ -25,21 +30,26 @@ def prepared(place: Place, site: Site) -> list[str]:
 
 def finished(place: Place, cases: list[str]) -> None:
     """Apply the rest, and prove by the journal that each record has all, once and in order."""
+    done = {"applied": ROUNDS * len(cases)}
     place.org.clear_faults()
     place.clock.advance(minutes=2)
-    place.drain()
+    place.drain_patiently(lambda: place.counts() == done)
     told = defaultdict(list)
     for entry in place.writes("Case"):
         told[entry["id"]].append(entry["fields"]["Subject"])
-    assert place.counts() == {"applied": ROUNDS * len(cases)}
     assert told == in_order(cases, ROUNDS)
+
+
+def test_the_contract_is_ten_seconds() -> None:
+    """By the daemon's own alarm: how long this machine takes over it proves nothing."""
+    assert GRACE_MS / 1000 < _LAST_CALL < 10
 
 
 @pytest.mark.parametrize("role", ["up", "worker"])
 def test_a_daemon_stops_in_time_and_loses_nothing(
     role: str, site: Site, sqlite_store_url: str, request: pytest.FixtureRequest
 ) -> None:
-    """Stopped midway it exits with 0 within ten seconds; what is left is applied by the next."""
+    """Stopped midway it exits with 0; what is left is applied by the next."""
     broker = "memory://" if role == "up" else request.getfixturevalue("redis_url")
     with Emulator(cases=200) as org:
         place = Place(org, sqlite_store_url, broker_url=broker, objects="Account")
@@ -56,12 +66,12 @@ def test_a_daemon_stops_in_time_and_loses_nothing(
 
 
 def test_a_daemon_leaves_an_org_that_does_not_answer(site: Site, sqlite_store_url: str) -> None:
-    """A request that hangs for a minute keeps nobody from leaving; it is looked up afterwards."""
+    """A request that hangs keeps nobody from leaving; it is looked up afterwards."""
     with Emulator(cases=200) as org:
         place = Place(org, sqlite_store_url, objects="Account")
         with closing(place.app):
             (command,) = place.submit(update(place.case(), Priority="High"))
-            place.org.fault(match={"method": "PATCH"}, do={"delay": 30, "drop": "before"})
+            place.org.fault(match={"method": "PATCH"}, do=HANGS)
             site.use(place.app.settings)
             daemon = site.start("up").ready()
             eventually(lambda: place.state(command) == "sending", "the request is out")

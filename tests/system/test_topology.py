@@ -43,13 +43,17 @@ def test_one_worker_killed_midway_loses_and_doubles_nothing(
     cases = remote.open_cases(CASES)
     eventually(lambda: len(subjects(store, cases)) == CASES, "the pull")
 
-    # A slow org: otherwise all might be done before anybody is killed.
-    remote.control("faults", {"match": {"method": "PATCH"}, "every": 1, "do": {"delay": 0.7}})
+    # A slow org, that has all in it waiting; and however slow we are, the last round waits for us.
+    slow = {"match": {"method": "PATCH"}, "every": 1, "do": {"delay": 0.7}}
+    locked = {"status": 400, "code": "UNABLE_TO_LOCK_ROW"}
+    last = {"match": {"body": f'"{ROUNDS - 1:02}"'}, "every": 1, "do": locked}
+    (kept, *_) = remote.control("faults", [last, slow])
 
     site.run("submit", "--file", str(subject_updates(site.folder, cases, ROUNDS)))
     eventually(lambda: applied(store) >= CASES, "a fifth is applied")
     doomed.kill()
     assert applied(store) < CASES * ROUNDS
+    remote.control(f"faults?id={kept['id']}", method="DELETE")
     eventually(lambda: applied(store) == CASES * ROUNDS, "all are applied")
 
     assert remote.subjects() == in_order(cases, ROUNDS)

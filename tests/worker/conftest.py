@@ -16,7 +16,7 @@ from worker.broker import make_broker
 
 __all__ = ["org", "shared_org", "small"]
 
-PATIENCE = 30.0  # s: bounds a wait that ends as soon as what it waits for is there
+PATIENCE = 120.0  # s: bounds a wait that ends as soon as what it waits for is there
 
 
 def eventually(is_so: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.pipelines.push.ground import create, update
 from tests.worker.conftest import Crew, eventually
-from worker.actors import COMMANDS
+from worker.actors import COMMANDS, PUSHES
 from worker.bells import Bells
 
 
@@ -92,7 +92,10 @@ def test_a_command_is_accepted_while_the_org_is_away(crew: Crew) -> None:
     crew.place.org.fault(match={"path": "/"}, every=1, do={"drop": "before"})
     crew.broker.enqueue(message(create(Subject="x")))
     with crew.working():
-        eventually(lambda: crew.place.counts() == {"pending": 1})
+        crew.broker.join(COMMANDS)  # accepted, and announced
+        crew.broker.join(PUSHES)  # tried, in vain
+        assert crew.place.counts() == {"pending": 1}
+        assert crew.place.org.faults()[0]["hits"] > 0
         crew.place.org.clear_faults()
         crew.place.clock.advance(minutes=1)
         crew.broker.enqueue(message(create(Subject="y")))

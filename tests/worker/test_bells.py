@@ -1,5 +1,7 @@
 """Bells announce work; they are few, they do not pile up, and a lost one is rung anew."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from pipelines.keeper import SPAN
@@ -8,6 +10,13 @@ from tests.pipelines.push.ground import Place, create, update
 from worker.bells import SLOTS, Bells
 
 Rung = list[tuple[int, str]]
+
+
+@pytest.fixture(autouse=True)
+def still(place: Place) -> Iterator[None]:
+    """Let time pass only where a test says so: leases and pauses last seconds."""
+    with place.clock.stopped():
+        yield
 
 
 def test_a_bell_rung_twice_is_one_drain(bells: Bells, rung: Rung) -> None:

@@ -12,8 +12,8 @@ from models.process import Role
 from pipelines import troubles
 from store import events, incidents, processes
 from tests.pipelines.push.ground import Place
-from tests.system.processes import free_port
-from tests.worker.conftest import eventually
+from tests.services import free_port
+from tests.worker.conftest import PATIENCE, eventually
 from worker import metrics, supervisor
 from worker.heart import Heart
 
@@ -138,7 +138,7 @@ def test_a_worker_serves_its_own_figures(place: Place, capsys: pytest.CaptureFix
     place.app.settings = place.app.settings.model_copy(update={"metrics_port": port})
     metrics.serve(place.app)
     place.app.watch.count("pulls", object="Case", outcome="ok")
-    found = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    found = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE).text
     assert 'scsync_pulls_total{account="default",object="Case",outcome="ok"} 1.0' in found
     metrics.serve(place.app)
     assert "metrics.not_served" in capsys.readouterr().out

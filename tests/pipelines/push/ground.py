@@ -1,5 +1,6 @@
 """One linked account over one database: what the stories of the write path start from."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,8 @@ class Clock:
     def __init__(self) -> None:
         self.ahead = timedelta(0)
         self._stopped: datetime | None = None
+        self._holders = 0
+        self._turn = threading.Lock()
 
     def __call__(self) -> datetime:
         return (self._stopped or datetime.now(UTC)) + self.ahead
@@ -35,12 +38,20 @@ class Clock:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stand still for a while, so that no short wait ends while a busy machine is slow."""
-        self._stopped = datetime.now(UTC)
+        """Stand still for a while, so that no short wait ends while a busy machine is slow.
+
+        Of several who ask for it, in one thread or in many, the last to leave lets it go on.
+        """
+        with self._turn:
+            self._stopped = self._stopped or datetime.now(UTC)
+            self._holders += 1
         try:
             yield
         finally:
-            self._stopped = None
+            with self._turn:
+                self._holders -= 1
+                if not self._holders:
+                    self._stopped = None
 
 
 def settings_for(org: Emulator, database_url: str, **more: Any) -> Settings:

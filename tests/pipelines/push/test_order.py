@@ -2,12 +2,15 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from models.outbox import CommandState
+from pipelines import push
 from store import claims, lanes, revival
 from store.claims import Settlement
 from tests.pipelines.push.ground import Place, delete, update
@@ -71,10 +74,11 @@ def test_a_revived_command_waits_for_the_one_in_flight(place: Place) -> None:
     (old,) = place.submit(update(case, Subject="old"))
     place.drain()
     (new,) = place.submit(update(case, Subject="new"))
-    (flying,) = place.seize()
-    with place.app.store.begin() as tx:
-        assert revival.revive(tx, [old])
-    assert place.drain().total == 0
+    with place.clock.stopped():  # the lease outlasts whatever the machine does meanwhile
+        (flying,) = place.seize()
+        with place.app.store.begin() as tx:
+            assert revival.revive(tx, [old])
+        assert place.drain().total == 0
     with place.app.store.begin() as tx:
         claims.hand_back(tx, [flying], owner="another worker", now=place.clock())
     place.drain()
@@ -111,14 +115,27 @@ def test_who_lost_the_lease_settles_nothing(place: Place) -> None:
     assert place.state(command) == "applied"
 
 
-def test_who_cannot_know_to_hold_the_lease_sends_nothing(place: Place) -> None:
-    """A drain that slept longer than its lease leaves the rest to the one who took it over."""
+def test_who_cannot_know_to_hold_the_lease_sends_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drain that slept longer than its lease leaves the rest to the one who took it over.
+
+    So does its keeper, even if that is the first to wake.
+    """
+    renewals: list[Callable[[], object]] = []
+
+    def kept(renew: Callable[[], object]) -> AbstractContextManager[None]:
+        renewals.append(renew)
+        return nullcontext()
+
+    monkeypatch.setattr(push, "kept", kept)
     cases = [place.case(), place.case()]
     ids = place.submit(update(cases[0], Subject="x"), delete(cases[1]))  # two parcels
     other = place.pusher()
 
     def sleep(_: object) -> None:
         place.clock.advance(seconds=16)
+        renewals[0]()
         other.drain()
 
     assert place.drain(on_settled=sleep).settled == {CommandState.APPLIED: 1}

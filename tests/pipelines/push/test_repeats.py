@@ -137,7 +137,7 @@ def test_of_two_at_once_one_is_refused(bound: dict[str, Any], place: Place) -> N
         place.app.desk.submit([Command.from_json(first)], beside=beside)
         assert submission is not None
         with pytest.raises(Refused, match=r"line 2, command 2: .*another command"):
-            submission.result(timeout=30)
+            submission.result(timeout=60)
     assert place.counts() == {"pending": 1}
 
 

@@ -14,6 +14,7 @@ from pipelines.vault import AccountVault
 from salesforce.client import Client
 from salesforce.errors import LimitExceeded, Unavailable
 from tests.pipelines.push.ground import Place, create, delete, update
+from tests.services import free_port
 
 LOCKED = {"lock": True}
 SPENT = {"limit": "spent"}
@@ -194,11 +195,12 @@ def test_a_dead_grant_keeps_the_commands_for_the_next_link(small: Place) -> None
 
 def test_an_org_that_is_away_is_waited_for(sqlite_store_url: str) -> None:
     """With the org gone commands are kept, uncounted; when it is back they are applied in order."""
-    with Emulator(cases=200) as org:
+    port = free_port()  # of those that nobody is given by chance while the org is away
+    with Emulator(cases=200, port=port) as org:
         place = Place(org, sqlite_store_url)
         first = place.submit(create(Subject="before"))
         place.drain()
-        options = {"port": int(org.url.rsplit(":", 1)[1]), "refresh_token": org.refresh_token}
+        options = {"port": port, "refresh_token": org.refresh_token}
         secrets = {"client_id": org.client_id, "client_secret": org.client_secret}
     later = place.submit(create(Subject="one"), create(Subject="two"))
     for _ in range(3):

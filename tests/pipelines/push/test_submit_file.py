@@ -235,7 +235,7 @@ def test_a_key_from_two_at_once_keeps_the_rest_of_the_file(place: Place) -> None
             first = str(tx.execute(text(query)).scalar_one())
             receipts = second.submit(submit_lines, place, *map(json.dumps, forms))
             wait_until_blocked(place)
-        mine, raced, other = receipts.result(timeout=30)
+        mine, raced, other = receipts.result(timeout=60)
     assert raced == Receipt(first, repeated=True)
     assert (mine.repeated, other.repeated) == (False, False)
     assert place.entry(mine.id).fields == {"Subject": "a\tb"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.command import Command, Op, is_reference, new_ids, usual
@@ -103,6 +103,7 @@ def test_checks_pass_nothing_that_has_problems(sobject: str, shared_place: Place
     passed = 0
 
     @given(st.sampled_from(list(Op)), targets, st.dictionaries(names, values, max_size=4), KEYED)
+    @example(Op.DELETE, own, {}, {})  # of what is drawn hardly one in a hundred passes
     @settings(deadline=None, max_examples=400)
     def agree(op: Op, target: str | None, fields: dict[str, Any], key: dict[str, Any]) -> None:
         nonlocal passed

@@ -18,19 +18,30 @@ def ask(
     return [dict(zip([one.name for one in columns], row, strict=True)) for row in rows]
 
 
+def lasting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what changes by itself: a case may become a day older between two questions."""
+    return [{key: row[key] for key in row if not key.startswith("age_")} for row in rows]
+
+
+def old(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in rows if row["age_days"] >= 10 and not row["is_escalated"]]
+
+
 def test_conditions_choose_as_they_say(desk: Desk) -> None:
     """Text, numbers, flags, instants, days and nothing at all, on both databases."""
-    every = ask(desk)
-    assert [row for row in every if row["priority"] == "High"] == ask(
-        desk, where={"priority": "High"}
-    )
-    old = {"age_days>=": "10", "is_escalated": "false"}
-    expected = [row for row in every if row["age_days"] >= 10 and not row["is_escalated"]]
-    assert ask(desk, where=old) == expected
+    aged = ask(desk)
+    every = lasting(aged)
+
+    def chosen(**where: str) -> list[dict[str, Any]]:
+        return lasting(ask(desk, where=where))
+
+    assert [row for row in every if row["priority"] == "High"] == chosen(priority="High")
+    found = ask(desk, where={"age_days>=": "10", "is_escalated": "false"})
+    assert [row["id"] for row in found] in (old(aged), old(ask(desk)))
     moment = every[3]["created_date"]
     assert len(ask(desk, where={"created_date<": moment.isoformat()})) == 3
-    assert [row for row in every if row["owner"] is None] == ask(desk, where={"owner": ""})
-    assert [row for row in every if row["owner"]] == ask(desk, where={"owner!=": ""})
+    assert [row for row in every if row["owner"] is None] == chosen(owner="")
+    assert [row for row in every if row["owner"]] == chosen(**{"owner!=": ""})
     days = ask(desk, "cases_by_day", where={"day>=": "2026-01-01"}, order="day")
     assert [row["day"] for row in days] == sorted(row["day"] for row in days)
     assert days[0]["day"] >= date(2026, 1, 1)
@@ -54,12 +65,12 @@ def test_conditions_on_one_column_hold_together(desk: Desk) -> None:
 
 def test_pages_follow_each_other(desk: Desk) -> None:
     """The count is that of all pages."""
-    every = ask(desk, order="priority")
+    every = lasting(ask(desk, order="priority"))
     assert every == sorted(every, key=lambda row: (row["priority"] or "~", row["id"]))
     with desk.store.read() as tx:
         assert reports.count(tx, "open_cases") == len(every)
     pages = [ask(desk, order="priority", limit=7, offset=7 * n) for n in range(3)]
-    assert [row for page in pages for row in page] == every[:21]
+    assert lasting([row for page in pages for row in page]) == every[:21]
 
 
 @pytest.mark.parametrize(
