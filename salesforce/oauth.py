@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-# Three of these end before a lease does (vault.LEASE).
 TIMEOUT = httpx.Timeout(connect=10, read=20, write=5, pool=3)
+# Where refresh tokens rotate, an answer that nobody heard costs the grant: it is waited for longer.
+GRANTING = httpx.Timeout(connect=10, read=60, write=5, pool=3)
 NOTHING_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -80,7 +81,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 def token_request(http: httpx.Client, login_url: str, form: Mapping[str, str]) -> TokenAnswer:
     """Ask the token endpoint for whatever the form's grant is good for."""
-    reply = ask(http, f"{login_url}/services/oauth2/token", form)
+    reply = ask(http, f"{login_url}/services/oauth2/token", form, timeout=GRANTING)
     return decoded(reply, TokenAnswer)
 
 
@@ -89,11 +90,13 @@ def revoke(http: httpx.Client, login_url: str, token: str) -> None:
     ask(http, f"{login_url}/services/oauth2/revoke", {"token": token})
 
 
-def ask(http: httpx.Client, url: str, form: Mapping[str, str]) -> wire.Reply:
+def ask(
+    http: httpx.Client, url: str, form: Mapping[str, str], *, timeout: httpx.Timeout = TIMEOUT
+) -> wire.Reply:
     """Post a form to one of OAuth's endpoints; raises what the table says of a refusal."""
     headers = {"Accept": "application/json"}
     try:
-        answer = http.post(url, data=dict(form), headers=headers, timeout=TIMEOUT)
+        answer = http.post(url, data=dict(form), headers=headers, timeout=timeout)
     except httpx.RequestError as error:
         raise Unavailable(
             f"no answer from {url.partition('/services/')[0]} ({type(error).__name__})",

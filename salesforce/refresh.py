@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Witness = Callable[[httpx.Client, Token], bool | None]
 
 _BUSY_WAITS = (0.2, 0.8)  # s; Salesforce serialises refreshes of one token and refuses the second
+BUSY_FOR = 30.0  # s; whoever is refused later than that leaves the next try to another lease
 # Who slept through the lease wakes with the answer in hand: there is time to store it.
 _LATE = (0.3, 0.7, 1.0)  # s
 LOST = "REFRESH_LOST"
@@ -112,15 +113,19 @@ class Refresher:
         raise error
 
     def _granted(self, token: Token) -> Token:
+        began = time.monotonic()
         for wait in _BUSY_WAITS:
             try:
                 return self._grant(self._http, token).after(token)
             except Unavailable as error:
                 if error.code != BUSY:
                     raise
+                busy = error
             time.sleep(wait * (1 + secrets.randbelow(100) / 100))
             if self._witness(self._http, token) is False:
                 raise _lost()
+            if time.monotonic() - began > BUSY_FOR:
+                raise busy
         return self._grant(self._http, token).after(token)
 
     def _clear_doubt(self, token: Token) -> None:

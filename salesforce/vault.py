@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-# A lease has to outlive the slowest honest refresh: three tries by oauth.TIMEOUT and the waits
-# between them. Shorter, and two would spend the same rotating token.
+# A lease has to outlive the slowest honest refresh: one try by oauth.GRANTING, begun as late as
+# refresh.BUSY_FOR allows. Shorter, and two would spend the same rotating token.
 LEASE = timedelta(seconds=120)
 
 

@@ -66,7 +66,7 @@ QUIET_FOR_EACH = 20
 
 _LINKING = "link"
 _FROM_SETTINGS = "The token stands in SCSYNC_REFRESH_TOKEN; scsync link --browser asks for another."
-_LINK_LEASE = timedelta(minutes=1)  # longer than a link takes, by oauth.TIMEOUT
+_LINK_LEASE = timedelta(minutes=2)  # longer than a link takes, by oauth.GRANTING
 
 log = structlog.get_logger()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from time import monotonic
 from types import SimpleNamespace
 
 import pytest
@@ -161,7 +162,7 @@ def test_who_wakes_with_the_answer_in_hand_is_waited_for(
         told.append(asked(reader.org, INTROSPECT))
         sleeper.store(renewed)
 
-    monkeypatch.setattr(refresh, "time", SimpleNamespace(sleep=wake))
+    monkeypatch.setattr(refresh, "time", SimpleNamespace(sleep=wake, monotonic=monotonic))
     assert reader.client.limits()
     assert told == [before + 1]
     with reader.store.read() as tx:

@@ -26,7 +26,7 @@ from pipelines.vault import AccountVault
 from salesforce.client import Client
 from salesforce.errors import SalesforceError
 from salesforce.oauth import AppCredentials
-from salesforce.vault import LEASE, Lease
+from salesforce.vault import Lease
 from store import accounts
 from store.engine import Store
 from tests.pipelines.reading import Reader, approve_again
@@ -45,7 +45,6 @@ class Ground:
     key: str
     app: AppCredentials
     threads: int
-    lease: timedelta
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,6 @@ class Storm:
     processes: int
     threads: int
     seed: int = 1
-    lease: timedelta = LEASE
-    """Long, so that nobody is succeeded for being slow: those of the killed are ended for them."""
     rounds: list[Round] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -162,7 +159,7 @@ class Storm:
 
     def _start(self) -> Caller:
         url = self.store.url.render_as_string(hide_password=False)
-        ground = Ground(url, self._reader.key, self._reader.app, self.threads, self.lease)
+        ground = Ground(url, self._reader.key, self._reader.app, self.threads)
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(ground, theirs), daemon=True)
         process.start()
@@ -170,7 +167,7 @@ class Storm:
         return Caller(process, ours)
 
     def _has_left_a_lease(self, dead: BaseProcess) -> bool:
-        """Let the time pass that a lease lasts, if a dead process had it."""
+        """End a dead process's lease, if it had one: none ends for its holder's being slow."""
         dead.join()
         left = ACCOUNTS.c.lease_owner.startswith(_owner(dead.pid))
         past = datetime.now(UTC) - timedelta(minutes=1)
@@ -205,7 +202,6 @@ def _work(ground: Ground, pipe: Connection) -> None:
         "default",
         cipher=Fernet(ground.key),
         clock=lambda: datetime.now(UTC),
-        span=ground.lease,
     )
     with (
         closing(store),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ORG = "00D000000000001EAA"
 IDENTITY = f"https://login.salesforce.com/id/{ORG}/005000000000001AAA"
-HELD_MOST = 15.0  # s; clients hang up on a token endpoint after twenty
+HELD_MOST = 15.0  # s; clients hang up on a token endpoint after sixty
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
 

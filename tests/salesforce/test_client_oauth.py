@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from salesforce import oauth, wire
-from salesforce.errors import GrantDead, Misconfigured, Unavailable
+from salesforce.errors import GrantDead, Misconfigured, SalesforceError, Unavailable
 from salesforce.grants import ClientCredentials, JwtBearer, RefreshToken
 from salesforce.oauth import AppCredentials
 from tests.salesforce.scripted_org import Answer, refusal
@@ -45,6 +45,20 @@ def test_an_unreachable_login_host_is_transient(token, http):
     """Networks come back."""
     with pytest.raises(Unavailable, match="ConnectError"):
         RefreshToken(AppCredentials("id", None, "http://127.0.0.1:1"))(http, token)
+
+
+def test_the_answer_to_a_grant_is_waited_for_longer_than_others(org, app, token):
+    """Under rotation it is the only one that bears the next refresh token."""
+    patience = []
+
+    def note(request):
+        patience.append(request.extensions["timeout"]["read"])
+
+    with httpx.Client(event_hooks={"request": [note]}) as http:
+        RefreshToken(app)(http, token)
+        with pytest.raises(SalesforceError):  # which this org has no answer to
+            oauth.ask(http, f"{org.url}/services/oauth2/introspect", {"token": "refresh0"})
+    assert patience == [60, 20]
 
 
 def test_a_public_app_sends_no_secret(org, token, http):

@@ -9,14 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
+from salesforce import oauth, refresh
 from salesforce.auth import TokenAuth
 from salesforce.client import Client
 from salesforce.errors import Forbidden, GrantDead, Misconfigured, SessionExpired, Unavailable
 from salesforce.grants import RefreshToken
+from salesforce.vault import LEASE
 from tests.salesforce.scripted_org import Answer, problem, refusal
 from tests.salesforce.vaults import FileVault, MemoryVault
 
@@ -196,6 +199,26 @@ def test_a_refresh_refused_as_busy_is_tried_again(org, client):
     org.desk.access_token, org.desk.refusals = "00D!other", [busy, busy]
     assert client.limits() == {}
     assert len(org.desk.forms) == 3
+
+
+def test_who_was_refused_as_busy_late_leaves_the_next_try_to_another(
+    org, client, vault, monkeypatch
+):
+    """A lease ends: what is sent after it might be a token that somebody else has spent."""
+    late = iter([0.0, refresh.BUSY_FOR + 1])
+    slow = SimpleNamespace(sleep=lambda _: None, monotonic=lambda: next(late))
+    monkeypatch.setattr(refresh, "time", slow)
+    busy = refusal("invalid_grant", "token request is already being processed")
+    org.desk.access_token, org.desk.refusals = "00D!other", [busy, busy]
+    with pytest.raises(Unavailable, match="under way"):
+        client.limits()
+    assert (len(org.desk.forms), vault.buried, vault.owner) == (1, None, None)
+
+
+def test_a_lease_outlives_the_slowest_refresh():
+    """As late a try as there may be, and all that it waits for the org."""
+    longest = sum(filter(None, oauth.GRANTING.as_dict().values()))
+    assert refresh.BUSY_FOR + longest < LEASE.total_seconds()
 
 
 def test_a_token_endpoint_that_is_down_is_transient_and_frees_the_lease(org, client, vault):
