@@ -127,11 +127,12 @@ class Desk:
             "Entitlement": self._column(org, "Id FROM Entitlement ORDER BY Id")[1],
             "ServiceContract": self._column(org, "Id FROM ServiceContract ORDER BY Id")[0],
             "ContractLineItem": self._column(org, "Id FROM ContractLineItem ORDER BY Id")[-1],
+            "Case": self._column(org, f"CaseId {order}")[1],
             "WorkOrder": self._column(org, f"Id {order}")[-1],
             "ServiceTerritory": self._column(org, f"ServiceTerritoryId {order}")[0],
             "MilestoneType": self._column(org, "Id FROM MilestoneType ORDER BY Id")[0],
             "CaseMilestone": self._column(org, f"Id {_DUE}")[2],
-            "CaseComment": self._first_answer(org, closed),
+            "CaseComment": self._only_answer(org, closed),
             "Knowledge__kav": self._column(org, f"Id FROM Knowledge__kav WHERE {shown}")[0],
         }
         with self.store.begin() as tx:
@@ -139,11 +140,12 @@ class Desk:
                 assert records.bury(tx, by_name(sobject), [one], at=datetime.now(UTC)) == 1
         return set(gone.values())
 
-    def _first_answer(self, org: Emulator, closed: list[str]) -> str:
+    def _only_answer(self, org: Emulator, closed: list[str]) -> str:
+        """Find the one thing that was said on a case: without it that has no answer at all."""
         said = "FROM CaseComment WHERE IsPublished = true ORDER BY CreatedDate DESC"
         cases, ids = (self._column(org, f"{name} {said}") for name in ("ParentId", "Id"))
-        firsts = dict(zip(cases, ids, strict=True))
-        return next(firsts[case] for case in cases if case in closed)
+        found = zip(cases, ids, strict=True)
+        return next(one for case, one in found if case in closed and cases.count(case) == 1)
 
     def _column(self, org: Emulator, query: str) -> list[str]:
         rows = org.run(lambda it: it.query_rows(f"SELECT {query}"))
