@@ -16,7 +16,7 @@ import pytest
 
 from emulator.server import Emulator
 from tests import leaks
-from tests.cli.ports import kept_port
+from tests.services import free_port
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
 PATIENCE = 120.0  # s: bounds a wait that ends as soon as what it waits for is there
@@ -200,10 +200,9 @@ def own_org() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     """A loopback port that nobody else is given."""
-    with kept_port() as port:
-        yield port
+    return free_port()
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from emulator.grants import SCOPES
 from emulator.server import Emulator
 from tests.cli.conftest import PATIENCE, SCSYNC, Desk
-from tests.cli.ports import kept_port
 from tests.cli.test_daemon import pulled, running
 from tests.emulator.test_http_oauth import hidden, log_in
+from tests.services import free_port
 
 BROWSER = """#!{python}
 import pathlib, sys
@@ -29,10 +29,9 @@ pathlib.Path({target!r}).write_text(sys.argv[1])
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def port() -> int:
     """A loopback port that nobody else is given."""
-    with kept_port() as port:
-        yield port
+    return free_port()
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page
 from emulator.planting.people import DOMAIN
 from emulator.server import Emulator
 from tests.cli.conftest import PATIENCE, Desk
-from tests.cli.ports import kept_port
 from tests.cli.test_link import BROWSER, said_until, start, written
+from tests.services import free_port
 
 ACTIONS = "get_case,list_cases,update_case,create_case_comment"
 PAGE_PATIENCE = 60_000  # ms; bounds a wait for a page of a local server
@@ -37,9 +37,8 @@ def org() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with kept_port() as port:
-        yield port
+def port() -> int:
+    return free_port()
 
 
 @pytest.fixture

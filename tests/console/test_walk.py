@@ -17,8 +17,8 @@ from sqlalchemy import create_engine, text
 from emulator.server import Emulator
 from models import CATALOG as OBJECTS
 from store.reports import CATALOG
-from tests.cli.ports import kept_port
 from tests.console.chromium import Visitor, opened, visiting
+from tests.services import free_port
 from tests.worker.conftest import eventually
 
 SCSYNC = str(Path(sys.executable).with_name("scsync"))
@@ -81,7 +81,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Ite
     """One daemon for the whole walk; what it says goes to a file."""
     folder = tmp_path_factory.mktemp("walk")
     (folder / "scsync.db").write_bytes(migrated_sqlite.read_bytes())
-    with Emulator(cases=200) as org, kept_port() as port:
+    port = free_port()
+    with Emulator(cases=200) as org:
         kept = {name: value for name, value in os.environ.items() if "SCSYNC_" not in name}
         login = {
             "SCSYNC_LOGIN_URL": org.url,
